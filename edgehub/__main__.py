@@ -1,0 +1,5 @@
+"""`python -m edgehub` is `edgehub`."""
+
+from edgehub.cli import main
+
+raise SystemExit(main())

@@ -1,0 +1,1 @@
+"""The reference central hub: takes events in exactly once, hands out profiles."""

@@ -1,0 +1,1 @@
+"""A simulated venue: walkers, a radio, a Hue bridge. Tests and the demo use the same one."""

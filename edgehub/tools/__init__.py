@@ -1,0 +1,1 @@
+"""What the commands of `edgehub` do, one module a command."""
