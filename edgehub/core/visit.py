@@ -163,6 +163,12 @@ class Visits:
             stay.gone_since = until
         return [VisitCorrected(stay.visit)] if stay.counted else []
 
+    def renew(self, person: str) -> None:
+        """Give the open visit a new id: what was reported under the old one has been closed by a takeover."""
+        if (stay := self._stays.get(person)) is not None:
+            stay.visit = replace(stay.visit, id=self._new_id())
+            self._remind(stay.due, stay)
+
     def drop(self, person: str, at: float) -> list[VisitChange]:
         """Stop following a person (consent withdrawn, profile erased): what is open closes now."""
         stay = self._stays.get(person)

@@ -1,0 +1,259 @@
+"""The engine: events in, effects out. It does nothing itself, and knows the time only from its arguments.
+
+A gateway owns one. Whatever happens (adverts, levels of neighbours, profiles, a reloaded venue, the passing of time)
+goes through :meth:`Engine.handle`; whatever must be done comes back as a list of effects, in the order to do them.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any, assert_never
+
+from edgehub.core.advert import Advertisement
+from edgehub.core.events import (
+    Effect,
+    Event,
+    HealthChanged,
+    Heard,
+    LinkChanged,
+    Moment,
+    PeerHeard,
+    ProfilesChanged,
+    PublishLevels,
+    PublishOccupancy,
+    Record,
+    ShowWish,
+    Ticked,
+    VenueChanged,
+)
+from edgehub.core.greeter import Greeter
+from edgehub.core.guests import Guests
+from edgehub.core.lighting import Lighting
+from edgehub.core.presence import Corrected, Entered, Evidence, Left, Model, Moved, Presence, Transition
+from edgehub.core.profile import Profile, Profiles
+from edgehub.core.reporter import Reporter
+from edgehub.core.sightings import Sightings
+from edgehub.core.speaker import Speakers, gateway_of
+from edgehub.core.venue import Venue
+from edgehub.core.visit import Visit
+
+SECOND_S = 1.0
+"""Neighbours hear of our levels once a second (wire.md), and occupancy is published no faster."""
+UNKNOWN_EVERY_S = 300.0
+"""How often the number of unknown badges is reported, if there were any."""
+
+
+class Engine:
+    """One gateway's decisions.
+
+    Args:
+        gateway: our name.
+        venue: what the staff wrote.
+        model: how zones sound.
+        lighting: whose colour a room shows.
+        profiles: the guests known so far.
+        new_id: gives a fresh visit id.
+    """
+
+    def __init__(
+        self,
+        gateway: str,
+        venue: Venue,
+        *,
+        model: Model,
+        lighting: Lighting,
+        profiles: Profiles,
+        new_id: Callable[[], str],
+    ) -> None:
+        self.gateway = gateway
+        self.guests = Guests(profiles, need_consent=venue.privacy.need_consent)
+        self.speakers = Speakers(gateway, venue.zones)
+        self.presence = Presence(model)
+        self.reporter = Reporter(venue.zones, new_id, self.guests.counts)
+        self.greeter = Greeter(lighting, self.guests.colour)
+        self.sightings = Sightings(venue.badges, set())
+        self._venue = venue
+        self._levels: dict[str, list[float]] = {}
+        self._occupancy: dict[str, int] = {}
+        self._next_second = self._next_unknown = 0.0
+        self._unknown_told = 0
+        self._enrol()
+        self._silence_the_others(0.0)
+        self.reporter.mine = self.greeter.mine = self.speakers.mine()
+
+    def resume(self, visits: Sequence[Visit], now: Moment) -> None:
+        """Take up the visits that were open when the last process ended."""
+        for visit in visits:
+            self.reporter.resume(visit, now)
+
+    def handle(self, event: Event, now: Moment) -> list[Effect]:
+        """Take one event and say what must be done, in order."""
+        effects: list[Effect] = []
+        match event:
+            case Heard(advertisements):
+                self._hear(advertisements, now, effects)
+            case PeerHeard(gateway, levels):
+                self._hear_peer(gateway, levels, now, effects)
+            case HealthChanged(gateway, healthy):
+                self._set_health(gateway, healthy, now, effects)
+            case LinkChanged(connected):
+                self._set_link(connected, now, effects)
+            case ProfilesChanged(profiles):
+                self._take_profiles(profiles, now, effects)
+            case VenueChanged():
+                self._swap(event, now, effects)
+            case Ticked():
+                pass
+            case _:
+                assert_never(event)
+        self._advance(now, effects)
+        return effects
+
+    def next_deadline(self) -> tuple[float | None, float | None]:
+        """When to call again at the latest: (decision time, real time); None where nothing is due."""
+        seconds = self._next_second if self._levels else None
+        deadlines = (self.presence.next_deadline(), self.reporter.visits.next_deadline(), seconds)
+        return min((at for at in deadlines if at is not None), default=None), self.greeter.lighting.next_deadline()
+
+    # --- hearing
+
+    def _hear(self, batch: Sequence[Advertisement], now: Moment, effects: list[Effect]) -> None:
+        """Every advertisement goes through here: no call in this loop that is not needed (SPD1 to SPD4)."""
+        wearer, levels, hear = self.guests.wearers.get, self._levels, self.presence.hear
+        for badge, receiver, rssi_dbm, at in self.sightings.read(batch):
+            person = wearer(badge)
+            if person is None:
+                continue
+            level = levels.get(badge)
+            if level is None:
+                levels[badge] = [rssi_dbm, 1]
+            else:
+                level[0] += rssi_dbm
+                level[1] += 1
+            if transitions := hear(person, receiver, rssi_dbm, at):
+                self._apply(transitions, now, effects)
+
+    def _hear_peer(
+        self, gateway: str, levels: Sequence[tuple[str, float, int]], now: Moment, effects: list[Effect]
+    ) -> None:
+        for badge, level_dbm, n in levels:
+            person = self.guests.wearers.get(badge)
+            if person is not None:
+                self._apply(self.presence.hear(person, gateway, level_dbm, now.decision, n), now, effects)
+
+    # --- deciding
+
+    def _advance(self, now: Moment, effects: list[Effect]) -> None:
+        self._apply(self.presence.advance(now.decision), now, effects)
+        effects += self.reporter.report(self.reporter.visits.advance(now.decision), now)
+        if now.decision >= self._next_second:
+            self._next_second = now.decision + SECOND_S
+            self._tell(now, effects)
+        effects.extend(ShowWish(wish) for wish in self.greeter.lighting.advance(now.real))
+
+    def _apply(self, transitions: Sequence[Transition], now: Moment, effects: list[Effect]) -> None:
+        visits = self.reporter.visits
+        for transition in transitions:
+            match transition:
+                case Moved(badge=person, zone=zone):
+                    self.greeter.move(person, zone, now.real)
+                    continue
+                case Entered(badge=person, zone=zone, at=at, since=since, evidence=evidence):
+                    changes = visits.enter(person, zone, at, since, self._explain(evidence))
+                case Left(badge=person, zone=zone, at=at, until=until):
+                    changes = visits.leave(person, zone, at, until)
+                case Corrected(badge=person, first=first, since=since, until=until):
+                    changes = visits.correct(person, first, since, until)
+                case _:
+                    assert_never(transition)
+            effects += self.reporter.report(changes, now)
+
+    def _explain(self, evidence: Evidence) -> dict[str, Any]:
+        return {
+            "levels": {receiver: round(level) for receiver, level in evidence.levels.items()},
+            "probability": round(evidence.probability, 3),
+            "runner_up": evidence.runner_up,
+            "margin": round(evidence.margin, 2),
+            "test": evidence.test,
+            "alone": self.speakers.alone,
+        }
+
+    # --- telling, once a second
+
+    def _tell(self, now: Moment, effects: list[Effect]) -> None:
+        if self._levels:
+            effects.append(PublishLevels([(badge, total / n, int(n)) for badge, (total, n) in self._levels.items()]))
+            self._levels.clear()
+        occupancy = self.reporter.occupancy()
+        effects.extend(PublishOccupancy(zone, n) for zone, n in occupancy.items() if self._occupancy.get(zone) != n)
+        self._occupancy = occupancy
+        if now.decision >= self._next_unknown:
+            self._next_unknown = now.decision + UNKNOWN_EVERY_S
+            self._tell_unknown(now, effects)
+
+    def _tell_unknown(self, now: Moment, effects: list[Effect]) -> None:
+        fresh = self.sightings.unknown - self._unknown_told
+        if fresh:
+            self._unknown_told += fresh
+            effects.append(Record("badge.unknown_count", {"count": fresh}, None, now.decision))
+
+    # --- changes
+
+    def _take_profiles(self, profiles: Sequence[Profile], now: Moment, effects: list[Effect]) -> None:
+        changed = self.guests.take(profiles)
+        if not changed:
+            return
+        self._enrol()
+        followed = set(self.guests.wearers.values())
+        for person in changed:
+            if person in followed:
+                self.greeter.refresh(person, now.real)
+                effects += self.reporter.reconsider(person, now)
+            else:
+                self._forget(person, now, effects)
+
+    def _forget(self, person: str, now: Moment, effects: list[Effect]) -> None:
+        self.presence.forget(person)
+        effects += self.reporter.report(self.reporter.visits.drop(person, now.decision), now)
+        self.greeter.move(person, None, now.real)
+
+    def _enrol(self) -> None:
+        markers = (marker.badge for marker in self._venue.markers.values())
+        self.sightings.enrol({*self.guests.wearers, *markers})
+
+    def _set_health(self, gateway: str, healthy: bool, now: Moment, effects: list[Effect]) -> None:
+        self.speakers.set_health(gateway, healthy)
+        for receiver in self._receivers():
+            if gateway_of(receiver) == gateway:
+                self.presence.set_receiver(receiver, healthy, now.decision)
+        self._change_speakers(now, effects)
+
+    def _set_link(self, connected: bool, now: Moment, effects: list[Effect]) -> None:
+        self.speakers.set_link(connected)
+        if not connected:
+            self._silence_the_others(now.decision)
+        self._change_speakers(now, effects)
+
+    def _silence_the_others(self, at: float) -> None:
+        """Without word from a neighbour, that it reports nothing says nothing."""
+        for receiver in self._receivers():
+            if gateway_of(receiver) != self.gateway:
+                self.presence.set_receiver(receiver, False, at)
+
+    def _receivers(self) -> set[str]:
+        return {self.gateway, *(receiver for zone in self._venue.zones.values() for receiver in zone.heard_by)}
+
+    def _swap(self, event: VenueChanged, now: Moment, effects: list[Effect]) -> None:
+        self._venue = event.venue
+        self.guests.need_consent = event.venue.privacy.need_consent
+        self.guests.refresh()
+        self._enrol()
+        self.presence.swap(event.model)
+        self.reporter.visits.swap(event.venue.zones)
+        self.speakers.swap(event.venue.zones)
+        self.greeter.swap(event.lighting, now.real)
+        self._change_speakers(now, effects)
+
+    def _change_speakers(self, now: Moment, effects: list[Effect]) -> None:
+        mine = self.speakers.mine()
+        if mine != self.reporter.mine:
+            effects += self.reporter.take_over(mine, now)
+            self.greeter.take_over(mine, now.real)
