@@ -1,0 +1,80 @@
+"""The simulated venue: a conference hall with a party lounge, coffee, bacon and three sponsor booths, in metres.
+
+Its staff's files are the ones of a real venue (see `files`); this module is the building itself, which no gateway ever
+sees. x runs to the right and y downwards, as on the page.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+Point = tuple[float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """A zone's floor: a rectangle, and the one place where people come in."""
+
+    zone: str
+    x: float
+    y: float
+    width: float
+    height: float
+    door: Point
+    walled: bool = False
+    """Walls cost the radio some decibels; booths are open."""
+
+    def holds(self, x: float, y: float) -> bool:
+        """Whether this point lies in the room."""
+        return self.x <= x < self.x + self.width and self.y <= y < self.y + self.height
+
+
+@dataclass(frozen=True, slots=True)
+class Building:
+    """Rooms along a passage, where the gateways hang, and where the markers are glued."""
+
+    width: float
+    height: float
+    rooms: Mapping[str, Room]
+    receivers: Mapping[str, Point]
+    markers: Mapping[str, tuple[int, Point]]
+    """Marker id → its badge number and place."""
+    entrance: Point
+    passage_y: tuple[float, float]
+    """Between the rooms people walk in this band."""
+
+    def walls_at(self, x: float, y: float) -> str | None:
+        """The walled room around this point, if any."""
+        return next((room.zone for room in self.rooms.values() if room.walled and room.holds(x, y)), None)
+
+    def plan(self) -> dict[str, object]:
+        """The floor plan as learned.yaml keeps it: ``{"size": [w, h], "zones": {zone: [x, y, width, height]}}``."""
+        boxes = {room.zone: [room.x, room.y, room.width, room.height] for room in self.rooms.values()}
+        return {"size": [self.width, self.height], "zones": boxes}
+
+
+ROOMS = (
+    Room("party", 0, 0, 15, 11, door=(9, 11), walled=True),
+    Room("coffee", 17.5, 0, 8.5, 8, door=(21.5, 8)),
+    Room("bacon", 28.5, 0, 8.5, 8, door=(32.5, 8)),
+    Room("acme", 1, 16, 9, 6.5, door=(5.5, 16)),
+    Room("birch", 14, 16, 9, 6.5, door=(18.5, 16)),
+    Room("cobalt", 27, 16, 9, 6.5, door=(31.5, 16)),
+)
+
+CONFERENCE = Building(
+    width=37,
+    height=22.5,
+    rooms={room.zone: room for room in ROOMS},
+    receivers={
+        "pi-lounge": (4, 6.5),
+        "pi-bar": (12, 3),
+        "pi-coffee": (21.5, 2),
+        "pi-bacon": (32.5, 2),
+        "pi-expo": (5.5, 20.5),
+        "pi-expo2": (18.5, 20.5),
+        "pi-expo3": (31.5, 20.5),
+    },
+    markers={"bacon-tray": (9001, (33.5, 3)), "coffee-bar": (9002, (20.5, 3)), "dj-booth": (9003, (6, 3))},
+    entrance=(37, 13),
+    passage_y=(11.8, 14.8),
+)
