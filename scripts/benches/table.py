@@ -52,7 +52,7 @@ def _print_table(rows: Sequence[Row]) -> None:
 
 
 def _cells(row: Row) -> tuple[str, ...]:
-    ratio = "" if row.ratio is None else f"{row.ratio:.3g}×"
+    ratio = "" if row.ratio is None else f"{row.ratio:.3g}x"
     verdict = {True: "yes", False: "NO", None: "-"}[row.ok]
     return (row.id, row.name, _number(row.value), row.unit, row.floor, row.peer, ratio, verdict)
 
