@@ -1,0 +1,169 @@
+"""From advertisements to sightings of badges we know: the hot path of a gateway.
+
+Every advert of the venue goes through :meth:`Sightings.read`, so it does the least that is right: look up the address,
+compare the raw bytes with the last frame of that address, and only when they differ look at who sends. Sensor values
+are never decoded here.
+
+An address is not an identity: phones change theirs every 15 minutes, and an address can be used again by another
+badge. So a frame that names somebody is always believed, and the address stands in only for frames that name nobody.
+"""
+
+from collections import Counter
+from collections.abc import Collection, Container, Iterator
+from typing import Final
+
+from edgehub.core.advert import Advertisement
+from edgehub.core.badge import badge_keys, canonical_badge, identity, name
+from edgehub.core.decode import Frame, decode, malformed
+from edgehub.core.venue import BadgeScheme
+
+__all__ = ["Sightings", "badge_keys", "canonical_badge"]
+
+Payloads = tuple[tuple[int, bytes], ...]
+Sighting = tuple[str, str, int, float]
+
+STRANGER: Final = ""
+"""In place of a badge: somebody is named, and not enrolled."""
+
+
+class _Sender:
+    """What is known of one address: its last frame, and who sent it."""
+
+    __slots__ = ("badge", "payloads", "slot", "who")
+
+    def __init__(self) -> None:
+        self.payloads: Payloads = ()
+        self.badge: str | None = None
+        """A badge key; STRANGER; None while nobody was named."""
+        self.slot = 0
+        self.who = b""
+        """The identity that named the badge, and the structure it stood in."""
+
+
+class Sightings:
+    """Who was heard, of the badges enrolled.
+
+    Args:
+        scheme: how the venue numbers its iBeacons.
+        known: the badge keys that count; None lets every badge count. When it changes, call `enrol`.
+        max_addresses: how many addresses are remembered at most.
+        max_age_s: an address not heard for so long is forgotten.
+    """
+
+    def __init__(
+        self,
+        scheme: BadgeScheme,
+        known: Container[str] | None,
+        *,
+        max_addresses: int = 24_000,  # two generations of 10 000 badges and 2 000 phones; some 10 MB if ever full
+        max_age_s: float = 1_800.0,  # two turns of a phone's address
+    ) -> None:
+        self.malformed: Counter[str] = Counter()
+        """Adverts that said they were of a format and could not be, by format."""
+        self.unknown = 0
+        """Adverts of badges that are not enrolled: dropped here, and only counted."""
+        self.heard = 0
+        """Adverts read."""
+        self._scheme, self._known = scheme, known
+        # Two generations bound the table by count and age without any work per advert: a sender heard moves to the
+        # young one, and from time to time the old one is dropped and the young one becomes old.
+        self._young: dict[str, _Sender] = {}
+        self._old: dict[str, _Sender] = {}
+        self._most = max_addresses // 2
+        self._generation_s = max_age_s / 2
+        self._turn_at: float | None = None
+
+    def enrol(self, known: Container[str] | None, scheme: BadgeScheme | None = None) -> None:
+        """Take a new set of enrolled badges, and a new scheme if the venue changed it."""
+        self._known = known
+        self._scheme = scheme or self._scheme
+        self._young, self._old = {}, {}
+
+    def read(self, batch: Collection[Advertisement]) -> list[Sighting]:
+        """Give (badge, receiver, rssi_dbm, at) of every advert of a badge that counts, in the order heard."""
+        sightings: list[Sighting] = []
+        unknown = 0
+        senders = self._turn(batch)
+        for receiver, address, rssi_dbm, at, payloads in batch:
+            sender = senders.get(address)
+            if sender is not None and sender.payloads == payloads:
+                badge = sender.badge
+            else:
+                badge = self._look(address, sender, payloads)
+                senders = self._young
+            if badge:
+                sightings.append((badge, receiver, rssi_dbm, at))
+            elif badge is not None:
+                unknown += 1
+        self.heard += len(batch)
+        self.unknown += unknown
+        return sightings
+
+    def frames(self, badge: str) -> list[Frame]:
+        """Decode the last frames heard of a badge, for whoever asks; the hot path never does."""
+        return [frame for sender in self._senders() if sender.badge == badge for frame in _frames(sender.payloads)]
+
+    # --- who sends
+
+    def _look(self, address: str, sender: _Sender | None, payloads: Payloads) -> str | None:
+        """Find out who sent a frame that is not the last one of its address: the first enrolled identity in it."""
+        sender = sender or self._sender(address)
+        sender.payloads = payloads
+        stranger: tuple[int, bytes] | None = None
+        for slot, payload in payloads:
+            who = identity(slot, payload)
+            if who is None:
+                self._count_malformed(sender, slot, payload)
+                continue
+            if who == sender.who and slot == sender.slot and sender.badge:
+                return sender.badge
+            badge = name(self._scheme, slot, who)
+            if self._known is None or badge in self._known:
+                sender.badge, sender.slot, sender.who = badge, slot, who
+                return badge
+            stranger = stranger or (slot, who)
+        if stranger:
+            self._estrange(sender, *stranger)
+        return sender.badge
+
+    def _estrange(self, sender: _Sender, slot: int, who: bytes) -> None:
+        """Hear a name that is not enrolled.
+
+        It makes a stranger of a sender whom nothing better named, and of one known by the same format, whose address is
+        then used again. But a known badge may well send a second format that nobody enrolled.
+        """
+        if not sender.badge or slot == sender.slot:
+            sender.badge, sender.slot, sender.who = STRANGER, slot, who
+
+    def _count_malformed(self, sender: _Sender, slot: int, payload: bytes) -> None:
+        kind = malformed(slot, payload)
+        if kind is not None:
+            self.malformed[kind] += 1
+            sender.payloads = ()  # not remembered, so that the next one like it is counted too
+
+    # --- the table of addresses
+
+    def _turn(self, batch: Collection[Advertisement]) -> dict[str, _Sender]:
+        """Let a generation pass when it is time; the young one is returned."""
+        now = next((advert.at for advert in batch), None)
+        if now is not None and (self._turn_at is None or now >= self._turn_at):
+            self._turn_at = now + self._generation_s
+            self._old, self._young = self._young, {}
+        return self._young
+
+    def _sender(self, address: str) -> _Sender:
+        """Bring an address into the young generation, from the old one if it is there."""
+        if len(self._young) >= self._most:
+            self._old, self._young = self._young, {}
+        sender = self._old.pop(address) if address in self._old else _Sender()
+        self._young[address] = sender
+        return sender
+
+    def _senders(self) -> Iterator[_Sender]:
+        yield from self._young.values()
+        yield from self._old.values()
+
+
+def _frames(payloads: Payloads) -> Iterator[Frame]:
+    frames = (decode(slot, payload) for slot, payload in payloads)
+    return (frame for frame in frames if frame is not None)
