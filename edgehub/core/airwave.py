@@ -149,12 +149,12 @@ class Decoder:
         while start <= end:
             at, rssi_dbm, flags, raw, length = unpack(buffer, start)
             body = start + header_size
-            if body + length > len(buffer):
-                break
             if flags or at - at != 0.0:  # the difference is NaN for NaN and infinity
                 raise AirwaveError(
                     "the stream of the simulated radio is broken: a record with unknown flags or no time"
                 )
+            if body + length > len(buffer):
+                break
             start = body + length
             heard += 1
             advertising = buffer[body:start]

@@ -1,0 +1,136 @@
+"""What the radio tells the rest of the gateway: how each receiver fares, and what time it is."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from edgehub.core.advert import Advertisement
+
+Deliver = Callable[[Sequence[Advertisement]], None]
+"""Takes a batch on the event loop, at once and without waiting: a bounded inbox."""
+
+Condition = Literal["starting", "ok", "deaf", "off", "busy", "gone", "failed"]
+
+
+@dataclass(frozen=True, slots=True)
+class RadioState:
+    """How one receiver fares, with a sentence for staff. Its silence is evidence only while it is ``healthy``."""
+
+    receiver: str
+    state: Condition = "starting"
+    """
+    starting  scanning, nothing heard yet      deaf    scanning, and nothing heard for too long
+    ok        scanning and hearing             off     the adapter is switched off
+    busy      BlueZ refuses or does not answer gone    no adapter, no Bluetooth service, no simulated radio
+    failed    an error of ours, being retried
+    """
+    why: str = ""
+    adverts: int = 0
+    """Packets heard since the gateway started, anybody's."""
+    dropped: int = 0
+    """Packets dropped as too weak or broken."""
+    restarts: int = 0
+    """Scanners or connections started after the first."""
+    resets: int = 0
+    """Power cycles of the adapter."""
+
+    @property
+    def healthy(self) -> bool:
+        """Whether not hearing a badge says something about the badge."""
+        return self.state == "ok"
+
+
+Report = Callable[[RadioState], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long the radio waits for what; tests shorten it. All in s."""
+
+    attempt_s: float = 15.0
+    """For one start, one stop, one power switch: stuck calls of BlueZ never answer (radio.md)."""
+    silence_s: float = 90.0
+    """Without any packet since this scanner's start; as habluetooth does."""
+    retry_s: float = 0.5
+    """Before the second attempt; doubled for each further one."""
+    longest_retry_s: float = 5.0
+    """So that a returned adapter scans again within 10 s."""
+    idle_s: float = 2.0
+    """BlueZ may say "not discovering" this long while it starts again."""
+    hello_s: float = 5.0
+    """For the opening line of a simulated radio."""
+
+    def retry_after(self, failures: int) -> float:
+        """Return how long to wait after so many failures in a row."""
+        return float(min(self.retry_s * 2 ** min(failures, 16), self.longest_retry_s))
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """Whoever a receiver works for: where its advertisements and states go, and how patient it shall be."""
+
+    deliver: Deliver
+    report: Report
+    patience: Patience
+
+
+class Clock(Protocol):
+    """Decision time and the wall time that belongs to it."""
+
+    @property
+    def speed(self) -> float:
+        """Decision seconds per real second."""
+
+    def now(self) -> float:
+        """Return the decision time in s."""
+
+    def wall_us(self) -> int:
+        """Return the wall time in µs since 1970."""
+
+    def at(self, decision: float) -> float:
+        """Return the real time, on the loop's clock in s, of a decision time."""
+
+
+@dataclass(frozen=True, slots=True)
+class RealClock:
+    """Decision time of a real radio is the event loop's time."""
+
+    real: Callable[[], float]
+    """The running loop's ``time``."""
+    speed: float = 1.0
+
+    def now(self) -> float:
+        """Return the decision time in s."""
+        return self.real()
+
+    def wall_us(self) -> int:
+        """Return the wall time in µs since 1970; the one clock that may step."""
+        return time.time_ns() // 1000
+
+    def at(self, decision: float) -> float:
+        """Return the real time of a decision time: the same."""
+        return decision
+
+
+@dataclass(frozen=True, slots=True)
+class SimulatedClock:
+    """Decision time of a simulated radio: it stood at ``t0`` when the loop stood at ``real0``, and runs ``speed`` times as fast."""
+
+    real: Callable[[], float]
+    real0: float
+    t0: float
+    wall0_us: int
+    speed: float
+
+    def now(self) -> float:
+        """Return the decision time in s."""
+        return self.t0 + (self.real() - self.real0) * self.speed
+
+    def wall_us(self) -> int:
+        """Return the simulated world's wall time in µs since 1970."""
+        return self.wall0_us + round((self.now() - self.t0) * 1e6)
+
+    def at(self, decision: float) -> float:
+        """Return the real time, on the loop's clock in s, of a decision time."""
+        return self.real0 + (decision - self.t0) / self.speed
