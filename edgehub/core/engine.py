@@ -9,6 +9,7 @@ from typing import Any, assert_never
 
 from edgehub.core.advert import Advertisement
 from edgehub.core.events import (
+    BridgeReported,
     Effect,
     Event,
     HealthChanged,
@@ -26,7 +27,7 @@ from edgehub.core.events import (
 )
 from edgehub.core.greeter import Greeter
 from edgehub.core.guests import Guests
-from edgehub.core.lighting import Lighting
+from edgehub.core.lighting import Lighting, LightShown, Outcome
 from edgehub.core.presence import Corrected, Entered, Evidence, Left, Model, Moved, Presence, Transition
 from edgehub.core.profile import Profile, Profiles
 from edgehub.core.reporter import Reporter
@@ -34,6 +35,7 @@ from edgehub.core.sightings import Sightings
 from edgehub.core.speaker import Speakers, gateway_of
 from edgehub.core.venue import Venue
 from edgehub.core.visit import Visit
+from edgehub.core.wire import events as wire
 
 SECOND_S = 1.0
 """Neighbours hear of our levels once a second (wire.md), and occupancy is published no faster."""
@@ -76,11 +78,12 @@ class Engine:
         self._next_second = self._next_unknown = 0.0
         self._unknown_told = 0
         self._enrol()
-        self._silence_the_others(0.0)
-        self.reporter.mine = self.greeter.mine = self.speakers.mine()
 
-    def resume(self, visits: Sequence[Visit], now: Moment) -> None:
-        """Take up the visits that were open when the last process ended."""
+    def start(self, visits: Sequence[Visit], now: Moment) -> None:
+        """Begin, alone until told of others, with the visits that were open when the last process ended."""
+        self._silence_the_others(now.decision)
+        self.reporter.mine = self.speakers.mine()
+        self.greeter.take_over(self.reporter.mine, now.real)
         for visit in visits:
             self.reporter.resume(visit, now)
 
@@ -98,6 +101,8 @@ class Engine:
                 self._set_link(connected, now, effects)
             case ProfilesChanged(profiles):
                 self._take_profiles(profiles, now, effects)
+            case BridgeReported(report):
+                self.greeter.lighting.take(report, now.real)
             case VenueChanged():
                 self._swap(event, now, effects)
             case Ticked():
@@ -147,7 +152,9 @@ class Engine:
         if now.decision >= self._next_second:
             self._next_second = now.decision + SECOND_S
             self._tell(now, effects)
-        effects.extend(ShowWish(wish) for wish in self.greeter.lighting.advance(now.real))
+        lighting = self.greeter.lighting
+        effects.extend(ShowWish(wish) for wish in lighting.advance(now.real))
+        effects.extend(_told_of_light(outcome, now) for outcome in lighting.outcomes())
 
     def _apply(self, transitions: Sequence[Transition], now: Moment, effects: list[Effect]) -> None:
         visits = self.reporter.visits
@@ -193,7 +200,7 @@ class Engine:
         fresh = self.sightings.unknown - self._unknown_told
         if fresh:
             self._unknown_told += fresh
-            effects.append(Record("badge.unknown_count", {"count": fresh}, None, now.decision))
+            effects.append(Record(wire.BadgeUnknownCount(count=fresh), None, now.decision))
 
     # --- changes
 
@@ -217,7 +224,7 @@ class Engine:
 
     def _enrol(self) -> None:
         markers = (marker.badge for marker in self._venue.markers.values())
-        self.sightings.enrol({*self.guests.wearers, *markers})
+        self.sightings.enrol({*self.guests.wearers, *markers}, self._venue.badges)
 
     def _set_health(self, gateway: str, healthy: bool, now: Moment, effects: list[Effect]) -> None:
         self.speakers.set_health(gateway, healthy)
@@ -257,3 +264,12 @@ class Engine:
         if mine != self.reporter.mine:
             effects += self.reporter.take_over(mine, now)
             self.greeter.take_over(mine, now.real)
+
+
+def _told_of_light(outcome: Outcome, now: Moment) -> Record:
+    zone, colour, person = outcome.zone, outcome.colour, outcome.person
+    if isinstance(outcome, LightShown):
+        return Record(
+            wire.LightShown(zone=zone, colour=colour, scene=outcome.scene, person=person), person, now.decision
+        )
+    return Record(wire.LightRefused(zone=zone, why=outcome.why, colour=colour, person=person), person, now.decision)

@@ -4,16 +4,17 @@ Events are past participles, effects are imperatives. Records and kept visits th
 transaction.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from edgehub.core.advert import Advertisement
-from edgehub.core.lighting import Lighting, Wish
+from edgehub.core.lighting import Lighting, Report, Wish
 from edgehub.core.presence import Model
 from edgehub.core.profile import Profile
 from edgehub.core.venue import Venue
 from edgehub.core.visit import Visit
+from edgehub.core.wire import EventBody
 
 
 class Moment(NamedTuple):
@@ -69,6 +70,13 @@ class ProfilesChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class BridgeReported:
+    """A Hue bridge answered, was reached or lost, or somebody else set its lamps."""
+
+    report: Report
+
+
+@dataclass(frozen=True, slots=True)
 class VenueChanged:
     """The staff's files changed and are valid."""
 
@@ -82,7 +90,7 @@ class Ticked:
     """Time passed; a deadline may be due."""
 
 
-Event = Heard | PeerHeard | HealthChanged | LinkChanged | ProfilesChanged | VenueChanged | Ticked
+Event = Heard | PeerHeard | HealthChanged | LinkChanged | ProfilesChanged | BridgeReported | VenueChanged | Ticked
 
 # --- effects --------------------------------------------------------------------------------------------------------
 
@@ -91,8 +99,7 @@ Event = Heard | PeerHeard | HealthChanged | LinkChanged | ProfilesChanged | Venu
 class Record:
     """Write an event down for the hub."""
 
-    type: str
-    body: Mapping[str, Any]
+    body: EventBody
     person: str | None
     decision: float
 

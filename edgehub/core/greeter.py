@@ -22,8 +22,7 @@ class Greeter:
         self.where: dict[str, str] = {}
         """Person → zone."""
         self._colour = colour
-        self.mine: frozenset[str] = frozenset()
-        """The zones we speak for."""
+        self._mine: frozenset[str] = frozenset()
         self._lit: dict[str, tuple[str, str]] = {}
         """Person → (zone, colour) as lighting was told."""
 
@@ -37,19 +36,21 @@ class Greeter:
 
     def take_over(self, mine: frozenset[str], now: float) -> None:
         """Speak for these zones from now on."""
-        self.mine = mine
+        self._mine = mine
+        self.lighting.speak_for(mine, now)
         self._refresh_all(now)
 
     def swap(self, lighting: Lighting, now: float) -> None:
         """Take other rooms; whoever is there is told to them anew."""
         self.lighting = lighting
+        lighting.speak_for(self._mine, now)
         self._lit.clear()
         self._refresh_all(now)
 
     def refresh(self, person: str, now: float) -> None:
         """Bring what lighting knows of a person in line with where they are and what they agreed to."""
         zone, colour = self.where.get(person), self._colour(person)
-        wanted = (zone, colour) if zone in self.mine and zone is not None and colour is not None else None
+        wanted = (zone, colour) if zone in self._mine and zone is not None and colour is not None else None
         lit = self._lit.get(person)
         if lit == wanted:
             return

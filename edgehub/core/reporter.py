@@ -12,6 +12,7 @@ from typing import Any, assert_never
 from edgehub.core.events import DropVisit, Effect, KeepVisit, Moment, Record
 from edgehub.core.venue import Zone
 from edgehub.core.visit import Visit, VisitChange, VisitClosed, VisitCorrected, VisitOpened, VisitProgressed, Visits
+from edgehub.core.wire import events as wire
 
 
 class Reporter:
@@ -78,10 +79,10 @@ class Reporter:
             return ()
         match change:
             case VisitProgressed():
-                body = {**_named(visit), "dwell_s": round(visit.dwell_s, 3)}
-                return Record("dwell.progress", body, visit.person, now.decision), KeepVisit(visit)
+                told = wire.DwellProgress(**_named(visit), dwell_s=round(visit.dwell_s, 3))
+                return Record(told, visit.person, now.decision), KeepVisit(visit)
             case VisitCorrected():
-                return Record("visit.corrected", _bounds(visit, now), visit.person, now.decision), KeepVisit(visit)
+                return Record(wire.VisitCorrected(**_bounds(visit, now)), visit.person, now.decision), KeepVisit(visit)
             case VisitClosed():
                 return self._close(visit, now)
             case _:
@@ -91,12 +92,12 @@ class Reporter:
         if visit.zone not in self.mine or not self._counts(visit.person):
             return ()
         self._reported.add(visit.id)
-        body = {**_named(visit), "entered_at": now.wall_of(visit.entered_at), "evidence": dict(evidence)}
-        return Record("visit.entered", body, visit.person, now.decision), KeepVisit(visit)
+        told = wire.VisitEntered(**_bounds(replace(visit, left_at=None), now), evidence=evidence)
+        return Record(told, visit.person, now.decision), KeepVisit(visit)
 
     def _close(self, visit: Visit, now: Moment) -> Sequence[Effect]:
         self._reported.discard(visit.id)
-        return Record("visit.left", _bounds(visit, now), visit.person, now.decision), DropVisit(visit)
+        return Record(wire.VisitLeft(**_bounds(visit, now)), visit.person, now.decision), DropVisit(visit)
 
 
 def _named(visit: Visit) -> dict[str, Any]:

@@ -1,0 +1,73 @@
+"""The inbox: everything that reaches the engine waits here, bounded, in order of arrival.
+
+Adverts come by the thousand and are worth little one by one: when the engine falls behind, the oldest are dropped and
+counted. Messages, profiles and reloads are few and never dropped; the doors they come through are bounded themselves
+(at most twenty messages in flight, one reload a second).
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Sequence
+
+from edgehub.core.advert import Advertisement
+from edgehub.core.events import Event, Heard, Ticked
+
+MAX_ADVERTS = 10_000
+"""Half a second of the heaviest stream we promise to follow (20,000 adverts/s, SPD4)."""
+
+
+class Inbox:
+    """One reader, many writers, all on one event loop."""
+
+    def __init__(self, *, max_adverts: int = MAX_ADVERTS) -> None:
+        self._max_adverts = max_adverts
+        self._adverts: deque[Sequence[Advertisement]] = deque()
+        self._held = 0
+        self._events: deque[Event] = deque()
+        self._filled = asyncio.Event()
+        self._since: float | None = None
+        self.dropped = 0
+        """Advertisements dropped because the engine was behind."""
+
+    def hear(self, batch: Sequence[Advertisement]) -> None:
+        """Take what a radio heard; when full, the oldest batches make room."""
+        self._adverts.append(batch)
+        self._held += len(batch)
+        while self._held > self._max_adverts and len(self._adverts) > 1:
+            gone = len(self._adverts.popleft())
+            self._held -= gone
+            self.dropped += gone
+        self._wake()
+
+    def put(self, event: Event) -> None:
+        """Take an event that must not be lost."""
+        self._events.append(event)
+        self._wake()
+
+    async def wait(self, timeout_s: float | None) -> None:
+        """Return when something is there, or after ``timeout_s``."""
+        if self._filled.is_set() or (timeout_s is not None and timeout_s <= 0):
+            await asyncio.sleep(0)  # a full inbox must not starve the radio and the network
+            return
+        try:
+            async with asyncio.timeout(timeout_s):
+                await self._filled.wait()
+        except TimeoutError:
+            return
+
+    def take(self) -> tuple[list[Event], float | None]:
+        """All that waits (messages first, a tick if nothing does), and since when the first of it has waited."""
+        events = list(self._events)
+        if self._adverts:
+            events.append(Heard([advert for batch in self._adverts for advert in batch]))
+        since, self._since = self._since, None
+        self._events.clear()
+        self._adverts.clear()
+        self._held = 0
+        self._filled.clear()
+        return events or [Ticked()], since
+
+    def _wake(self) -> None:
+        if self._since is None:
+            self._since = asyncio.get_running_loop().time()
+        self._filled.set()

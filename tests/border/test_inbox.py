@@ -1,0 +1,49 @@
+"""The inbox on a real event loop."""
+
+import asyncio
+
+import pytest
+
+from edgehub.core.advert import Advertisement
+from edgehub.core.events import Heard, LinkChanged, Ticked
+from edgehub.gateway.inbox import Inbox
+
+
+def advert(n: int) -> Advertisement:
+    return Advertisement("pi", f"{n:012x}", -60, float(n), ())
+
+
+@pytest.mark.asyncio
+async def test_messages_come_first_and_adverts_in_one_batch() -> None:
+    """A profile that came with a burst of adverts is known before they are read."""
+    inbox = Inbox()
+    inbox.hear([advert(1)])
+    inbox.put(LinkChanged(connected=True))
+    inbox.hear([advert(2), advert(3)])
+    events, since = inbox.take()
+    assert events == [LinkChanged(connected=True), Heard([advert(1), advert(2), advert(3)])]
+    assert since is not None
+
+
+@pytest.mark.asyncio
+async def test_a_full_inbox_drops_the_oldest_adverts_and_no_message() -> None:
+    """What is lost is counted, and it is never a message."""
+    inbox = Inbox(max_adverts=10)
+    inbox.put(LinkChanged(connected=True))
+    for n in range(25):
+        inbox.hear([advert(n)])
+    events, _ = inbox.take()
+    assert events[0] == LinkChanged(connected=True)
+    assert events[1] == Heard([advert(n) for n in range(15, 25)])
+    assert inbox.dropped == 15
+
+
+@pytest.mark.asyncio
+async def test_waiting_ends_with_news_or_with_time() -> None:
+    """The engine sleeps exactly as long as nothing is to be done."""
+    inbox = Inbox()
+    await inbox.wait(0.001)
+    assert inbox.take() == ([Ticked()], None)
+    asyncio.get_running_loop().call_soon(inbox.put, LinkChanged(connected=False))
+    await inbox.wait(None)
+    assert inbox.take()[0] == [LinkChanged(connected=False)]
