@@ -1,0 +1,154 @@
+"""registration.csv: the guests as the ticket system lists them. Read by the hub, and by a gateway without one.
+
+Columns ``badge,first_name,colour,bands,consent`` in any order; bands and consent are separated by ``;``. Other
+columns are never read: what edgehub does not hold, it cannot lose.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from edgehub.config.colours import CSS, colour
+from edgehub.config.page import read_text
+from edgehub.config.problems import START, ConfigError, Mark, Mistake, Problem, did_you_mean
+from edgehub.core.badge import canonical_badge
+from edgehub.core.profile import CONSENT_PURPOSES
+from edgehub.core.venue import BadgeScheme
+
+FILE: Final = "registration.csv"
+COLUMNS: Final = ("badge", "first_name", "colour", "bands", "consent")
+
+
+@dataclass(frozen=True, slots=True)
+class Registrant:
+    """One guest's line."""
+
+    line: int
+    badge: str
+    """Badge key."""
+    first_name: str | None = None
+    colour: str | None = None
+    """"#rrggbb", lower case."""
+    bands: tuple[str, ...] = ()
+    consent: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Registration:
+    """The guests of a registration file, in its order, and what was wrong with some of its lines.
+
+    A line whose badge cannot be read, or was taken before, is left out. Any other mistake leaves out one value and
+    keeps the guest. Problems never show a line: it holds a guest's data, and messages end up in logs.
+    """
+
+    rows: tuple[Registrant, ...] = ()
+    problems: tuple[Problem, ...] = ()
+
+    def __iter__(self) -> Iterator[Registrant]:
+        return iter(self.rows)
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+
+def read_registration(path: Path | str, scheme: BadgeScheme) -> Registration:
+    """Return the guests of a registration file.
+
+    Raises:
+        ConfigError: no line of it can be used: it is missing, not text, or has no column ``badge``.
+    """
+    reader = _Reader(Path(path), scheme)
+    try:
+        rows = tuple(reader.rows(read_text(Path(path))))
+    except Mistake as mistake:
+        problem = Problem(Path(path).name, mistake.mark, mistake.message, mistake.hint)
+        raise ConfigError([problem]) from mistake
+    return Registration(rows, tuple(reader.problems))
+
+
+@dataclass(slots=True)
+class _Reader:
+    path: Path
+    scheme: BadgeScheme
+    problems: list[Problem] = field(default_factory=list)
+    taken: dict[str, int] = field(default_factory=dict)
+
+    def rows(self, text: str) -> Iterator[Registrant]:
+        import csv
+
+        table = csv.reader(text.splitlines(keepends=True), strict=True)
+        try:
+            header = self._header(next(table, []), text)
+            for cells in table:
+                if any(cell.strip() for cell in cells):
+                    yield from self._row(table.line_num, dict(zip(header, cells, strict=False)), cells)
+        except csv.Error:
+            hint = 'A quote inside a quoted text is written twice: "Jo ""the voice"" Park".'
+            raise Mistake(Mark(table.line_num, 1), "the quotes of this line do not match", hint) from None
+
+    def _header(self, cells: list[str], text: str) -> list[str]:
+        header = [cell.strip().lower() for cell in cells]
+        if len(header) == 1 and (";" in header[0] or "\t" in header[0]):
+            hint = f"Save it as CSV with commas; the first line is {','.join(COLUMNS)}"
+            raise Mistake(START, "the columns of this file are not separated by commas", hint)
+        if "badge" not in header:
+            message = "this file is empty" if not text.strip() else 'there is no column "badge"'
+            raise Mistake(START, message, f"The first line is {','.join(COLUMNS)}")
+        for position, name in enumerate(header):
+            self._misspelt(name, header, Mark(1, sum(len(cell) + 1 for cell in cells[:position]) + 1))
+        return header
+
+    def _misspelt(self, name: str, header: list[str], mark: Mark) -> None:
+        absent = [column for column in COLUMNS if column not in header]
+        if name not in COLUMNS and (hint := did_you_mean(name, absent)):
+            self._report(mark, f'the column "{name}" is not read', hint)
+
+    def _row(self, line: int, values: dict[str, str], cells: list[str]) -> Iterator[Registrant]:
+        if len(cells) < len(values) or None in values:
+            return
+        values = {name: value.strip() for name, value in values.items()}
+        badge = canonical_badge(values["badge"], self.scheme) if values.get("badge") else None
+        if badge is None:
+            written = values.get("badge")
+            message = f'"{written}" names no badge of this venue' if written else "there is no badge in this line"
+            self._report(Mark(line, 1), message, "The guest is left out. Write the number printed on the badge.")
+        elif badge in self.taken:
+            message = f"badge {values['badge']} is already that of line {self.taken[badge]}"
+            self._report(Mark(line, 1), message, "The guest is left out. One badge is worn by one guest.")
+        else:
+            self.taken[badge] = line
+            yield self._registrant(line, badge, values)
+
+    def _registrant(self, line: int, badge: str, values: dict[str, str]) -> Registrant:
+        return Registrant(
+            line=line,
+            badge=badge,
+            first_name=values.get("first_name") or None,
+            colour=self._colour(line, values.get("colour", "")),
+            bands=tuple(_parts(values.get("bands", ""))),
+            consent=frozenset(self._consent(line, values.get("consent", ""))),
+        )
+
+    def _colour(self, line: int, text: str) -> str | None:
+        found = colour(text)
+        if text and found is None:
+            hint = did_you_mean(text, CSS, "Write a CSS name like teal, or #rrggbb.")
+            self._report(Mark(line, 1), f'"{text}" is not a colour; the guest has none now', hint)
+        return found
+
+    def _consent(self, line: int, text: str) -> Iterator[str]:
+        for purpose in map(str.lower, _parts(text)):
+            if purpose in CONSENT_PURPOSES:
+                yield purpose
+            else:
+                known = sorted(CONSENT_PURPOSES)
+                hint = did_you_mean(purpose, known, f"You can use: {', '.join(known)}.")
+                self._report(Mark(line, 1), f'"{purpose}" is nothing a guest can agree to; taken as no', hint)
+
+    def _report(self, mark: Mark, message: str, hint: str) -> None:
+        self.problems.append(Problem(self.path.name, mark, message, hint))
+
+
+def _parts(text: str) -> Iterable[str]:
+    return (part.strip() for part in text.split(";") if part.strip())
