@@ -1,0 +1,157 @@
+"""The model: how likely each level, and each silence, is in each place of the venue."""
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+from edgehub.core.presence.survey import Fingerprint, Place, Survey
+from edgehub.core.venue import Venue
+
+# Levels outside these carry no more news: a receiver hears nothing below, and touching it is no louder.
+QUIETEST_DBM, LOUDEST_DBM = -105, -20
+LEVELS = range(QUIETEST_DBM, LOUDEST_DBM + 1)
+HEARABLE = 0.3  # share of packets above which a receiver can be relied on to hear a place
+
+# Before any survey: a badge in the receiver's own zone, and one anywhere else. Both wide and equally wide, so that
+# the log-odds of two zones are linear in the difference of their levels and a badge's own power falls out.
+NEAR_DBM, FAR_DBM, SPREAD_DB = -64.0, -82.0, 12.0
+NEAR_CAUGHT, FAR_CAUGHT = 0.95, 0.6  # share of the packets sent
+
+# A survey of a minute has seen few of the ways a person can stand. Each reading stands for levels around it, and
+# further down than up: bodies only ever take away.
+KERNEL_UP_DB, KERNEL_DOWN_DB = 4.0, 5.0
+# Of every surveyed distribution this share is spread wide around its mean, and this share over all levels.
+WIDE_SHARE, WIDE_DB, ANY_SHARE = 0.15, 12.0, 0.03
+# Losses come in runs (a hand, a turn of the body): packets of a second are worth this many independent ones.
+RUNS = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Sound:
+    """One receiver in one place: log-density over LEVELS, and the log-odds of silence."""
+
+    density: tuple[float, ...]
+    caught: float
+
+    def silence(self, sent: int) -> float:
+        """Log-probability that none of ``sent`` packets is heard (beta-binomial, because losses come in runs)."""
+        misses = RUNS * (1.0 - self.caught)
+        return sum(math.log((misses + k) / (RUNS + k)) for k in range(sent))
+
+    def level(self, level_dbm: int, sent: int) -> float:
+        """Log-probability of hearing at least one of ``sent`` packets, at this level."""
+        heard = -math.expm1(self.silence(max(1, sent)))
+        return math.log(heard) + self.density[level_dbm - QUIETEST_DBM]
+
+
+class Model:
+    """The venue as a filter sees it: places, receivers, and how each place sounds at each receiver."""
+
+    def __init__(
+        self,
+        places: tuple[Place, ...],
+        receivers: tuple[str, ...],
+        sounds: Mapping[tuple[Place, str], Sound],
+        leave_after_s: Mapping[str, float],
+    ) -> None:
+        self.places = places
+        self.receivers = receivers
+        self.leave_after_s = leave_after_s
+        self._sounds = sounds
+
+    @classmethod
+    def of(cls, venue: Venue, survey: Survey | None, receivers: Iterable[str]) -> "Model":
+        """Build the model of a venue: surveyed places from the survey, the other zones from the generic prior.
+
+        ``receivers`` may name some that no zone does; they say nothing until a survey has heard them.
+        """
+        known = {} if survey is None else survey.places
+        places = _places(venue, known)
+        named = (name for zone in venue.zones.values() for name in zone.heard_by)
+        surveyed = (name for fingerprint in known.values() for name in sorted(fingerprint.levels))
+        names = tuple(dict.fromkeys([*receivers, *named, *surveyed]))
+        homes = {zone.id: frozenset(zone.heard_by) for zone in venue.zones.values()}
+        sounds = {
+            (place, name): _learned(known[place], name) if place in known else _prior(name in homes.get(place.zone or "", ()))
+            for place in places
+            for name in names
+        }
+        leave = {zone.id: zone.leave_after_s for zone in venue.zones.values() if zone.leave_after_s is not None}
+        return cls(places, names, sounds, leave)
+
+    def sound(self, place: Place, receiver: str) -> Sound:
+        """How this place sounds at this receiver."""
+        return self._sounds[place, receiver]
+
+    def loudness(self, place: Place, receiver: str) -> float:
+        """The mean level in this place at this receiver, dBm, with silence counted as the quietest."""
+        sound = self._sounds[place, receiver]
+        mean = sum(level * math.exp(density) for level, density in zip(LEVELS, sound.density, strict=True))
+        return sound.caught * mean + (1.0 - sound.caught) * QUIETEST_DBM
+
+    @cached_property
+    def zones(self) -> tuple[str, ...]:
+        """The zones that have a place."""
+        return tuple(dict.fromkeys(place.zone for place in self.places if place.zone is not None))
+
+
+def _places(venue: Venue, known: Mapping[Place, Fingerprint]) -> tuple[Place, ...]:
+    """The surveyed places of each zone, or the zone as a whole; then the ways between."""
+    found: list[Place] = []
+    for zone in venue.zones:
+        surveyed = sorted((place for place in known if place.zone == zone), key=lambda place: place.spot or "")
+        found += surveyed or [Place(zone)]
+    return (*found, *sorted((place for place in known if place.zone is None), key=lambda place: place.spot or ""))
+
+
+def _prior(near: bool) -> Sound:
+    mean = NEAR_DBM if near else FAR_DBM
+    return Sound(_log(_bell(mean, SPREAD_DB)), NEAR_CAUGHT if near else FAR_CAUGHT)
+
+
+def _learned(fingerprint: Fingerprint, receiver: str) -> Sound:
+    counts = fingerprint.levels.get(receiver, {})
+    caught = (fingerprint.caught[receiver] + 0.5) / (fingerprint.sent + 1.0)
+    return Sound(_log(_smoothed(counts)), min(max(caught, 0.01), 0.99))
+
+
+def _smoothed(counts: Mapping[int, int]) -> list[float]:
+    """A histogram as a density over LEVELS that nothing is impossible in."""
+    total = sum(counts.values())
+    if not total:  # never heard here; when it is after all, it will be faint
+        return _mixed(_bell(FAINT_DBM, WIDE_DB / 2), _bell(FAINT_DBM, WIDE_DB))
+    kernels = [[count * x for x in _kernel(level)] for level, count in counts.items()]
+    seen = [sum(column) / total for column in zip(*kernels, strict=True)]
+    mean = sum(level * count for level, count in counts.items()) / total
+    return _mixed(seen, _bell(mean, WIDE_DB))
+
+
+FAINT_DBM = -94.0
+
+
+def _mixed(seen: list[float], wide: list[float]) -> list[float]:
+    anywhere = ANY_SHARE / len(LEVELS)
+    share = 1.0 - WIDE_SHARE - ANY_SHARE
+    return [share * s + WIDE_SHARE * w + anywhere for s, w in zip(seen, wide, strict=True)]
+
+
+def _kernel(level: int) -> list[float]:
+    return _normal([_fall(x - level, KERNEL_UP_DB if x > level else KERNEL_DOWN_DB) for x in LEVELS])
+
+
+def _bell(mean: float, spread: float) -> list[float]:
+    return _normal([_fall(x - mean, spread) for x in LEVELS])
+
+
+def _fall(distance: float, spread: float) -> float:
+    return math.exp(-0.5 * (distance / spread) ** 2)
+
+
+def _normal(weights: list[float]) -> list[float]:
+    total = sum(weights)
+    return [weight / total for weight in weights]
+
+
+def _log(density: list[float]) -> tuple[float, ...]:
+    return tuple(math.log(max(x, 1e-12)) for x in density)

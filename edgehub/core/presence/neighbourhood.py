@@ -1,0 +1,112 @@
+"""Neighbourhoods: the few places that a badge may be in, with likelihoods looked up instead of computed.
+
+A step costs places × receivers that heard the badge, so a badge is followed only among the places that its loudest
+receiver can hear. A small venue is one neighbourhood. All tables fill on first use and are bounded by
+receivers × levels × packets.
+"""
+
+import math
+from collections.abc import Iterable, Mapping
+
+from edgehub.core.presence.model import HEARABLE, LOUDEST_DBM, QUIETEST_DBM, Model
+from edgehub.core.presence.survey import Place
+
+WHOLE = 12  # places that are followed all together; beyond, a neighbourhood has as many
+MOST_SENT = 8  # packets of one second that count; more say nothing new
+
+# What a change of place costs, nat: a person changes zone about every two minutes and spot about every half,
+# ln(120) = 4.8, and a walk between zones leads through the ways between where they were surveyed.
+ZONE_COST, SPOT_COST, BETWEEN_COST = 5.0, 3.0, 4.0
+
+Row = tuple[float, ...]
+
+
+class Neighbourhood:
+    """Places in a fixed order, and for each receiver and level a row of log-likelihoods in that order."""
+
+    __slots__ = ("_model", "audible", "base", "costs", "deaf", "home", "places", "rows", "zones")
+
+    def __init__(self, model: Model, places: tuple[Place, ...], deaf: frozenset[str], home: str | None) -> None:
+        self._model = model
+        self.places = places
+        self.deaf = deaf
+        self.home = home
+        self.zones = tuple(place.zone for place in places)
+        self.costs = tuple(tuple(_cost(here, there) for there in places) for here in places)
+        hearing = [name for name in model.receivers if name not in deaf]
+        self.base = tuple(
+            tuple(sum(model.sound(place, name).silence(sent) for name in hearing) for place in places)
+            for sent in range(MOST_SENT + 1)
+        )
+        self.audible = tuple(any(model.sound(place, name).caught > HEARABLE for name in hearing) for place in places)
+        self.rows: dict[str, dict[int, Row]] = {name: {} for name in model.receivers}
+
+    def likelihood(self, levels: Mapping[str, float], sent: int) -> Row:
+        """Log-likelihood of each place, up to a constant, given every receiver's level and everybody else's silence."""
+        sent = min(sent, MOST_SENT)
+        keys = {name: place_key(level_dbm, sent) for name, level_dbm in levels.items() if name in self.rows}
+        rows = [self.rows[name].get(key) or self.row(name, key) for name, key in keys.items()]
+        return tuple(sum(column) for column in zip(self.base[sent], *rows, strict=True))
+
+    def row(self, receiver: str, key: int) -> Row:
+        """The row for a level instead of silence; ``key`` is (dBm - QUIETEST_DBM) * 16 + packets sent."""
+        level_dbm = min(QUIETEST_DBM + (key >> 4), LOUDEST_DBM)
+        sent = key & 15
+        sounds = [self._model.sound(place, receiver) for place in self.places]
+        heard = [sound.level(level_dbm, sent) for sound in sounds]
+        if receiver not in self.deaf:
+            heard = [level - sound.silence(sent) for level, sound in zip(heard, sounds, strict=True)]
+        # What is the same everywhere decides nothing; without it the numbers stay small.
+        middle = sum(heard) / len(heard)
+        row = self.rows[receiver][key] = tuple(level - middle for level in heard)
+        return row
+
+
+class Neighbourhoods:
+    """Every neighbourhood of a model while the same receivers are deaf."""
+
+    def __init__(self, model: Model, deaf: Iterable[str] = ()) -> None:
+        self.model = model
+        self.deaf = frozenset(deaf)
+        self._small = len(model.places) <= WHOLE
+        self._by_home: dict[str | None, Neighbourhood] = {}
+
+    def around(self, home: str | None) -> Neighbourhood:
+        """The places around the receiver that hears a badge loudest; ``home`` does not matter in a small venue."""
+        home = None if self._small else home
+        found = self._by_home.get(home)
+        if found is None:
+            places = self.model.places if self._small else self._nearest(home)
+            found = self._by_home[home] = Neighbourhood(self.model, places, self.deaf, home)
+        return found
+
+    def _nearest(self, home: str | None) -> tuple[Place, ...]:
+        if home not in self.model.receivers:
+            return self.model.places[:WHOLE]
+        ranked = sorted(self.model.places, key=lambda place: -self._prominence(place, home))
+        chosen = set(ranked[:WHOLE])
+        return tuple(place for place in self.model.places if place in chosen)
+
+    def _prominence(self, place: Place, home: str) -> float:
+        """How far this receiver stands out against the others in this place, dB."""
+        mine = self.model.loudness(place, home)
+        return mine - max(self.model.loudness(place, name) for name in self.model.receivers)
+
+
+def place_key(level_dbm: float, sent: int) -> int:
+    """The key of a row: a level in the range of the model, and a number of packets."""
+    level = min(max(round(level_dbm), QUIETEST_DBM), LOUDEST_DBM)
+    return (level - QUIETEST_DBM) << 4 | sent
+
+
+def _cost(here: Place, there: Place) -> float:
+    if here == there:
+        return 0.0
+    if here.zone is None or there.zone is None:
+        return BETWEEN_COST
+    return SPOT_COST if here.zone == there.zone else ZONE_COST
+
+
+def ease(elapsed_s: float) -> float:
+    """How much cheaper a change gets when more than a second has passed, nat: chances add up with time."""
+    return min(math.log(elapsed_s), 2.5) if elapsed_s > 1.0 else 0.0
