@@ -1,0 +1,51 @@
+"""Every message gateways and hub say to each other: topics, versions, to and from JSON.
+
+The contract in words is the project's wire document. Everything is read strictly: whatever the bytes, the answer is a
+message or a WireError. Unknown fields are ignored, so that a version can grow; unknown versions become Poison, which
+the hub sets aside and acknowledges.
+"""
+
+from edgehub.core.wire.envelope import MAX_BATCH, MAX_EVENTS, At, Envelope, Epoch, Identity, Poison, read_batch
+from edgehub.core.wire.events import EventBody, body_dict, read_body, shed_class
+from edgehub.core.wire.fields import WireError
+from edgehub.core.wire.messages import (
+    Ack,
+    Anchor,
+    Ask,
+    HubStatus,
+    Mark,
+    PeerLevels,
+    ProfilesPage,
+    Status,
+    pages,
+    succeed,
+)
+from edgehub.core.wire.topics import GatewayTopics, SiteTopics
+
+__all__ = [
+    "MAX_BATCH",
+    "MAX_EVENTS",
+    "Ack",
+    "Anchor",
+    "Ask",
+    "At",
+    "Envelope",
+    "Epoch",
+    "EventBody",
+    "GatewayTopics",
+    "HubStatus",
+    "Identity",
+    "Mark",
+    "PeerLevels",
+    "Poison",
+    "ProfilesPage",
+    "SiteTopics",
+    "Status",
+    "WireError",
+    "body_dict",
+    "pages",
+    "read_batch",
+    "read_body",
+    "shed_class",
+    "succeed",
+]

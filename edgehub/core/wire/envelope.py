@@ -1,0 +1,211 @@
+"""The envelope of an event, version 1, and the batches envelopes travel in.
+
+An envelope's identity is (gateway, epoch nonce, partition, sequence). A batch is read envelope by envelope: one that
+is malformed, too large or of a later version becomes Poison as long as its identity can be read, so that the hub can
+set it aside *and acknowledge it*; a poison message never blocks the head of the queue.
+"""
+
+import re
+import zlib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from edgehub.core.wire.fields import (
+    WireError,
+    a_text,
+    an_integer,
+    an_object,
+    check,
+    decode_text,
+    decode_value,
+    dump_text,
+    need,
+)
+
+VERSION = 1
+MAX_ENVELOPE = 16 * 1024
+MAX_BATCH = 64 * 1024
+MAX_EVENTS = 50
+MAX_DEPTH = 8
+_SPACE = re.compile(r"[ \t\r\n]*")
+_NONCE = re.compile(r"[0-9a-f]{16}")
+
+
+@dataclass(frozen=True, slots=True)
+class Epoch:
+    """One life of a gateway's outbox: a new one at every process start and whenever the store is created."""
+
+    start: int
+    """A persisted counter, for order."""
+    nonce: str
+    """16 random hex digits, for identity: a rolled-back or cloned SD card repeats counters, never these."""
+
+    def to_json(self) -> dict[str, Any]:
+        """As it is sent."""
+        return {"start": self.start, "nonce": self.nonce}
+
+
+@dataclass(frozen=True, slots=True)
+class At:
+    """When something happened: on the boot's monotonic clock, and what the wall clock said, µs since 1970."""
+
+    boot_id: str
+    monotonic_us: int
+    wall_us: int
+    quality: str
+    """How far the wall clock is to be trusted: "synced", "unsynced" or "unknown"."""
+
+    def to_json(self) -> dict[str, Any]:
+        """As it is sent."""
+        return {
+            "boot_id": self.boot_id,
+            "monotonic_us": self.monotonic_us,
+            "wall_us": self.wall_us,
+            "quality": self.quality,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Which event it is, once the gateway is known."""
+
+    epoch: Epoch
+    partition: int
+    seq: int
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """An event of a gateway."""
+
+    type: str
+    gateway: str
+    identity: Identity
+    shed_class: str
+    at: At
+    body: Mapping[str, Any]
+    raw: str
+    """The text as it came: what the payload hash is taken of."""
+
+
+@dataclass(frozen=True, slots=True)
+class Poison:
+    """An event that cannot be read, with an identity that can: to be set aside and acknowledged."""
+
+    identity: Identity
+    why: str
+    raw: str
+
+
+def read_epoch(value: Any) -> Epoch:
+    """Read an epoch."""
+    raw = an_object(value, "epoch")
+    nonce = a_text(need(raw, "nonce"), "nonce")
+    if not _NONCE.fullmatch(nonce):
+        raise WireError("nonce is not 16 hex digits")
+    return Epoch(an_integer(need(raw, "start"), "start"), nonce)
+
+
+def read_at(value: Any) -> At:
+    """Read a moment."""
+    raw = an_object(value, "at")
+    return At(
+        a_text(need(raw, "boot_id"), "boot_id"),
+        an_integer(need(raw, "monotonic_us"), "monotonic_us"),
+        an_integer(need(raw, "wall_us"), "wall_us"),
+        a_text(need(raw, "quality"), "quality"),
+    )
+
+
+def read_batch(data: bytes) -> list[Envelope | Poison]:
+    """The events of a batch, in order.
+
+    Raises WireError when the batch itself is malformed, or when an event in it is and has no readable identity.
+    """
+    text = decode_text(data, limit=MAX_BATCH)
+    events = [_read_event(value, raw) for value, raw in _elements(text)]
+    if not events:
+        raise WireError("a batch without events")
+    return events
+
+
+def _elements(text: str) -> Iterator[tuple[Any, str]]:
+    """The values of an array and the text of each."""
+    at = _skip(text, 0)
+    if text[at : at + 1] != "[":
+        raise WireError("not an array")
+    for _ in range(MAX_EVENTS):
+        start = _skip(text, at + 1)
+        # One level more than an envelope may have: too deep is then the envelope's fault, not the batch's.
+        value, end = decode_value(text, start, depth=MAX_DEPTH * 8)
+        yield value, text[start:end]
+        at = _skip(text, end)
+        if text[at : at + 1] != ",":
+            break
+    if text[at:].rstrip(" \t\r\n") != "]":
+        raise WireError(f"not an array of at most {MAX_EVENTS}")
+
+
+def _skip(text: str, start: int) -> int:
+    found = _SPACE.match(text, start)
+    return start if found is None else found.end()
+
+
+def _read_event(value: Any, raw: str) -> Envelope | Poison:
+    fields = an_object(value, "an event")
+    identity = Identity(
+        read_epoch(need(fields, "epoch")),
+        an_integer(need(fields, "partition"), "partition"),
+        an_integer(need(fields, "seq"), "seq", least=1),
+    )
+    try:
+        return _read_envelope(fields, identity, raw)
+    except WireError as error:
+        return Poison(identity, str(error), raw)
+
+
+def _read_envelope(fields: dict[str, Any], identity: Identity, raw: str) -> Envelope:
+    if (version := need(fields, "v")) != VERSION or isinstance(version, bool):
+        raise WireError(f"version {str(version)[:20]} is not known here")
+    if len(raw) > MAX_ENVELOPE:
+        raise WireError(f"an event of {len(raw)} bytes is more than {MAX_ENVELOPE}")
+    check(fields, depth=MAX_DEPTH)
+    return Envelope(
+        type=a_text(need(fields, "type"), "type", most=64),
+        gateway=a_text(need(fields, "gateway"), "gateway", most=64),
+        identity=identity,
+        shed_class=a_text(need(fields, "class"), "class", most=32),
+        at=read_at(need(fields, "at")),
+        body=an_object(need(fields, "body"), "body"),
+        raw=raw,
+    )
+
+
+def partition_of(person: str | None, partitions: int) -> int:
+    """The partition of a person's events; events without a person go to partition 0."""
+    return 0 if person is None else zlib.crc32(person.encode()) % partitions
+
+
+def draft(event_type: str, shed_class: str, at: At, body: Mapping[str, Any]) -> str:
+    """The part of an envelope that is known before it has a place in the sequence. Raises WireError when too large."""
+    text = dump_text({"type": event_type, "class": shed_class, "at": at.to_json(), "body": body})[1:]
+    if len(text) > MAX_ENVELOPE - 512:  # room for the identity and the gateway's name
+        raise WireError(f"an event of {len(text)} bytes is more than {MAX_ENVELOPE - 512}")
+    return text
+
+
+def place(drafted: str, identity: Identity) -> bytes:
+    """The envelope as it is stored: all but the gateway's name, which may change before it is sent."""
+    epoch = identity.epoch
+    head = (
+        f'{{"v":{VERSION},"epoch":{{"start":{epoch.start},"nonce":"{epoch.nonce}"}},'
+        f'"partition":{identity.partition},"seq":{identity.seq},'
+    )
+    return (head + drafted).encode()
+
+
+def batch(payloads: Iterable[bytes], gateway: str) -> bytes:
+    """Stored envelopes as one message of this gateway."""
+    head = b'{"gateway":' + dump_text(gateway).encode() + b","
+    return b"[" + b",".join(head + payload[1:] for payload in payloads) + b"]"

@@ -1,0 +1,162 @@
+"""JSON read strictly: sizes, depth and numbers are bounded, and whatever is wrong is a WireError and nothing else."""
+
+import json
+import math
+from collections.abc import Mapping
+from typing import Any
+
+MAX_INTEGER = 2**53 - 1
+"""JavaScript reads these messages too."""
+MAX_TEXT = 512
+"""Ids, names and reasons are short; nobody sends a novel."""
+
+
+class WireError(ValueError):
+    """A message is not what wire.md promises; it says which part, and the message must be set aside."""
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    made = dict(pairs)
+    if len(made) != len(pairs):
+        raise WireError("a key appears twice in one object")
+    return made
+
+
+def _refuse_constant(name: str) -> float:
+    raise WireError(f"{name} is not a number of JSON")
+
+
+DECODER = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_refuse_constant)
+
+
+def decode_text(data: bytes, *, limit: int) -> str:
+    """UTF-8 text of at most ``limit`` bytes."""
+    if len(data) > limit:
+        raise WireError(f"{len(data)} bytes are more than the {limit} allowed")
+    try:
+        return data.decode()
+    except UnicodeDecodeError as error:
+        raise WireError("not UTF-8") from error
+
+
+def decode_value(text: str, start: int, *, depth: int) -> tuple[Any, int]:
+    """One JSON value that begins at ``start``, and where it ends."""
+    try:
+        value, end = DECODER.raw_decode(text, start)
+    except WireError:
+        raise
+    except (ValueError, RecursionError) as error:  # ValueError also for integers of thousands of digits
+        raise WireError(f"not JSON: {str(error)[:80]}") from error
+    check(value, depth=depth)
+    return value, end
+
+
+def check(root: Any, *, depth: int) -> None:
+    """Raise WireError unless depth, numbers and texts below ``root`` keep to the contract."""
+    level: list[Any] = [[root]]
+    for _ in range(depth + 1):
+        inner: list[Any] = []
+        for container in level:
+            values = container
+            if isinstance(container, dict):
+                for key in container:
+                    _check_scalar(key)
+                values = container.values()
+            for value in values:
+                if isinstance(value, (dict, list)):
+                    inner.append(value)
+                else:
+                    _check_scalar(value)
+        if not inner:
+            return
+        level = inner
+    raise WireError(f"nested deeper than {depth}")
+
+
+def _check_scalar(value: Any) -> None:
+    if isinstance(value, str):
+        if not value.isascii() and any("\ud800" <= char <= "\udfff" for char in value):
+            raise WireError("half a surrogate pair is not text")
+    elif isinstance(value, int):
+        if not -MAX_INTEGER <= value <= MAX_INTEGER:
+            raise WireError("an integer is beyond 2^53")
+    elif isinstance(value, float) and not math.isfinite(value):
+        raise WireError("a number is too large")
+
+
+def read_object(data: bytes, *, limit: int, depth: int = 8) -> dict[str, Any]:
+    """The one JSON object in ``data``."""
+    text = decode_text(data, limit=limit)
+    value, end = decode_value(text, len(text) - len(text.lstrip(" \t\r\n")), depth=depth)
+    if text[end:].strip(" \t\r\n"):
+        raise WireError("something follows the object")
+    return an_object(value, "the message")
+
+
+def dump(value: Any) -> bytes:
+    """Compact JSON; ASCII, so that nothing on the way can spoil it."""
+    return dump_text(value).encode()
+
+
+def dump_text(value: Any) -> str:
+    """Compact JSON as text. Raises WireError for what JSON cannot say."""
+    try:
+        return json.dumps(value, separators=(",", ":"), allow_nan=False)
+    except (ValueError, TypeError, RecursionError) as error:
+        raise WireError(f"this cannot be sent: {error}") from error
+
+
+def an_object(value: Any, name: str) -> dict[str, Any]:
+    """``value``, when it is an object."""
+    if not isinstance(value, dict):
+        raise WireError(f"{name} is not an object")
+    return value
+
+
+def an_array(value: Any, name: str, *, most: int) -> list[Any]:
+    """``value``, when it is an array of at most ``most``."""
+    if not isinstance(value, list):
+        raise WireError(f"{name} is not an array")
+    if len(value) > most:
+        raise WireError(f"{name} has {len(value)} entries, more than {most}")
+    return value
+
+
+def a_text(value: Any, name: str, *, least: int = 1, most: int = MAX_TEXT) -> str:
+    """``value``, when it is text of fitting length."""
+    if not isinstance(value, str):
+        raise WireError(f"{name} is not text")
+    if not least <= len(value) <= most:
+        raise WireError(f"{name} has {len(value)} characters, not {least} to {most}")
+    return value
+
+
+def an_integer(value: Any, name: str, *, least: int = 0) -> int:
+    """``value``, when it is an integer of at least ``least``."""
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise WireError(f"{name} is not an integer")
+    if value < least:
+        raise WireError(f"{name} is {value}, below {least}")
+    return value
+
+
+def a_number(value: Any, name: str) -> float:
+    """``value``, when it is a number."""
+    if not isinstance(value, (int, float)) or isinstance(value, bool):
+        raise WireError(f"{name} is not a number")
+    return float(value)
+
+
+def a_boolean(value: Any, name: str) -> bool:
+    """``value``, when it is true or false."""
+    if not isinstance(value, bool):
+        raise WireError(f"{name} is neither true nor false")
+    return value
+
+
+def need(raw: Mapping[str, Any], name: str) -> Any:
+    """The field ``name``."""
+    try:
+        return raw[name]
+    except KeyError:
+        raise WireError(f"{name} is missing") from None
