@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator
 from edgehub.config.problems import START, Mark, Mistake
 
 # What a colour looks like when its quotes are forgotten: YAML takes it for a comment.
-SWALLOWED_COLOUR = re.compile(r"[:\[,-][ \t]+(#(?:[0-9a-fA-F]{3}|[0-9a-fA-F]{6}))(?=[\s,}\]]|$)")
+_SWALLOWED_COLOUR = r"[:\[,-][ \t]+(#(?:[0-9a-fA-F]{3}|[0-9a-fA-F]{6}))(?=[\s,}\]]|$)"
 
-_NAME_AND_REST = re.compile(r"\s*([\w-]+)(:?)(.*)")
+_NAME_AND_REST = r"\s*([\w-]+)(:?)(.*)"
 
 
 def diagnose(text: str, problem: str, mark: Mark | None, context: Mark | None) -> Mistake:
@@ -75,7 +75,7 @@ def _open_quote(scene: _Scene) -> Mistake | None:
 def _swallowed_colour(scene: _Scene) -> Mistake | None:
     first = (scene.context or scene.mark).line
     for number in range(first, scene.mark.line + 1):
-        if found := SWALLOWED_COLOUR.search(scene.line(number)):
+        if found := re.search(_SWALLOWED_COLOUR, scene.line(number)):
             return swallowed(Mark(number, found.start(1) + 1), found[1])
     return None
 
@@ -113,7 +113,7 @@ def _without_colon(scene: _Scene, number: int) -> Mistake | None:
         return None
     if line.lstrip().startswith("-"):
         return Mistake(place, 'this line is missing a space after the "-"', "Write it like: - pi-bar")
-    if not (found := _NAME_AND_REST.match(line)):
+    if not (found := re.match(_NAME_AND_REST, line)):
         return None
     fixed = f"{found[1]}: {found[3].strip()}".strip()
     if found[2]:

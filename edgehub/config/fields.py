@@ -7,16 +7,14 @@ and every message here must name a line, a column and a remedy anyway.
 """
 
 import re
-from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from edgehub.config.nodes import Listing, Node, Scalar, Table
 from edgehub.config.page import Page
 from edgehub.config.problems import Mark, Mistake, did_you_mean
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """A value on its way to being read: what messages call it, where its name stands, and what is written."""
 
     name: str
@@ -54,13 +52,13 @@ def one_value(entry: Entry, page: Page, what: str) -> Scalar:
             return scalar
 
 
-@dataclass(frozen=True, slots=True)
 class Text:
     """Any text, or text of a certain form: ``off``, ``18:00`` and ``1.10`` stay as written."""
 
-    what: str = "a text"
-    pattern: str = r"\S(.*\S)?"
-    hint: str = ""
+    def __init__(self, what: str = "a text", pattern: str = r"\S(.*\S)?", hint: str = "") -> None:
+        self.what = what
+        self.pattern = pattern
+        self.hint = hint
 
     def read(self, entry: Entry, page: Page) -> str:
         scalar = one_value(entry, page, self.what)
@@ -72,7 +70,6 @@ class Text:
         return {"type": "string", "pattern": f"^{self.pattern}$"}
 
 
-@dataclass(frozen=True, slots=True)
 class Secret:
     """A password or PIN: only ``!secret NAME`` will do, so that this file can be shown to anybody."""
 
@@ -88,12 +85,12 @@ class Secret:
         return {"type": "string"}
 
 
-@dataclass(frozen=True, slots=True)
 class Number:
     """A whole number in a range."""
 
-    low: int
-    high: int
+    def __init__(self, low: int, high: int) -> None:
+        self.low = low
+        self.high = high
 
     def read(self, entry: Entry, page: Page) -> int:
         what = f"a whole number from {self.low} to {self.high}"
@@ -106,7 +103,6 @@ class Number:
         return {"type": "integer", "minimum": self.low, "maximum": self.high}
 
 
-@dataclass(frozen=True, slots=True)
 class YesNo:
     """True or false, in these two words only: ``no`` and ``off`` mean too many things to too many programs."""
 
@@ -123,11 +119,11 @@ class YesNo:
         return {"type": "boolean"}
 
 
-@dataclass(frozen=True, slots=True)
 class Choice:
     """One of a few words; each stands for a value of the program, by default for itself."""
 
-    words: tuple[str, ...]
+    def __init__(self, words: tuple[str, ...]) -> None:
+        self.words = words
 
     def read(self, entry: Entry, page: Page) -> str:
         scalar = one_value(entry, page, "one of: " + ", ".join(self.words))
@@ -146,11 +142,11 @@ class Choice:
 _SECONDS = {"s": 1, "m": 60, "h": 3600}
 
 
-@dataclass(frozen=True, slots=True)
 class Duration:
     """A length of time with its unit, in s: ``90s``, ``6m``, ``1h``; ``after`` is what may have to follow it."""
 
-    after: str = ""
+    def __init__(self, after: str = "") -> None:
+        self.after = after
 
     def read(self, entry: Entry, page: Page) -> float:
         scalar = one_value(entry, page, "a length of time")
@@ -174,11 +170,11 @@ class Duration:
 _BYTES = {"KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "KB": 10**3, "MB": 10**6, "GB": 10**9}
 
 
-@dataclass(frozen=True, slots=True)
 class Size:
     """An amount of storage with its unit, in bytes: ``512 MiB``."""
 
-    low: int
+    def __init__(self, low: int) -> None:
+        self.low = low
 
     def read(self, entry: Entry, page: Page) -> int:
         scalar = one_value(entry, page, "an amount of storage")
@@ -197,7 +193,6 @@ class Size:
         return {"type": "string", "pattern": "^[0-9]+ ?[KMG]i?B$"}
 
 
-@dataclass(frozen=True, slots=True)
 class TimeOfDay:
     """A time of day, as text: ``08:30``, with or without quotes."""
 
@@ -214,7 +209,6 @@ class TimeOfDay:
         return {"type": "string", "pattern": "^([01][0-9]|2[0-3]):[0-5][0-9]$"}
 
 
-@dataclass(frozen=True, slots=True)
 class Day:
     """A day of the calendar, as text: ``2026-11-23``, with or without quotes."""
 
@@ -233,7 +227,6 @@ class Day:
         return {"type": "string", "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}$"}
 
 
-@dataclass(frozen=True, slots=True)
 class TimeZone:
     """A time zone by its official name."""
 
@@ -251,8 +244,7 @@ class TimeZone:
         return {"type": "string"}
 
 
-@dataclass(frozen=True, slots=True)
-class Field:
+class Field(NamedTuple):
     """One setting: what it may be, what it is for, an example, and whether it may be left out."""
 
     kind: Kind

@@ -4,7 +4,6 @@ Polling rather than watching: editors replace files, truncate them in place, swa
 network mounts; a watcher of a single file misses some of these (watchfiles#127), a poll misses none.
 """
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -34,11 +33,15 @@ def fingerprint(
     paths = [*(Path(directory) / name for name in _STAFF), state_directory(state) / learned.FILE]
     known = last.seen if last else {}
     seen = {str(path): _look(path, known.get(str(path))) for path in paths}
+    import hashlib
+
     whole = "\n".join(content for _, content in seen.values())
     return Fingerprint(hashlib.sha256(whole.encode()).hexdigest()[:16], seen)
 
 
 def _look(path: Path, last: tuple[tuple[int, int, int], str] | None) -> tuple[tuple[int, int, int], str]:
+    import hashlib
+
     try:
         found = path.stat()
         touched = (found.st_mtime_ns, found.st_size, found.st_ino)

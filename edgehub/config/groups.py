@@ -2,7 +2,6 @@
 """What values are made of: groups of settings, lists, and tables whose names the staff choose."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from edgehub.config.fields import Entry, Field, Kind
@@ -11,14 +10,14 @@ from edgehub.config.page import Page
 from edgehub.config.problems import START, Mistake, did_you_mean
 
 
-@dataclass(frozen=True, slots=True)
 class Group:
     """Settings with fixed names. Reads to a dict: set ones, defaults for unset ones, and nothing for mistaken ones.
 
     A mistaken value is reported and left out, so that what depends on it is not reported as well.
     """
 
-    fields: Mapping[str, Field]
+    def __init__(self, fields: Mapping[str, Field]) -> None:
+        self.fields = fields
 
     def read(self, entry: Entry, page: Page) -> dict[str, Any]:
         table = _table(entry, page)
@@ -67,12 +66,12 @@ class Group:
         return schema
 
 
-@dataclass(frozen=True, slots=True)
 class ListOf:
     """Several values of one kind, each once, in the order written; it may be empty where ``least`` is 0."""
 
-    kind: Kind
-    least: int = 0
+    def __init__(self, kind: Kind, least: int = 0) -> None:
+        self.kind = kind
+        self.least = least
 
     def read(self, entry: Entry, page: Page) -> tuple[Any, ...]:
         match entry.node:
@@ -110,16 +109,16 @@ class ListOf:
         return {"type": "array", "items": self.kind.schema(), "uniqueItems": True, "minItems": self.least}
 
 
-@dataclass(frozen=True, slots=True)
 class MapOf:
     """Things with names the staff choose: ``zones:``, ``markers:``, ``hue:``. Reads to a dict by name."""
 
-    kind: Kind
-    thing: str
-    """What one of them is called in a message: "a zone"."""
-    pattern: str = "[a-z0-9][a-z0-9_-]{0,62}"
-    """Names go into MQTT topics, file names and web addresses."""
-    least: int = 0
+    def __init__(self, kind: Kind, thing: str, pattern: str = "[a-z0-9][a-z0-9_-]{0,62}", least: int = 0) -> None:
+        # thing: what one of them is called in a message, "a zone".
+        # pattern: of their names, which go into MQTT topics, file names and web addresses.
+        self.kind = kind
+        self.thing = thing
+        self.pattern = pattern
+        self.least = least
 
     def read(self, entry: Entry, page: Page) -> dict[str, Any]:
         values: dict[str, Any] = {}

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from edgehub.config.fields import Choice, Entry, Field, Number, Secret, Size, Text
 from edgehub.config.groups import Group, ListOf, MapOf
@@ -200,8 +200,7 @@ def read_installation(page: Page) -> Installation | None:
     return None if page.broken else _installation(values, page.path.parent)
 
 
-@dataclass(frozen=True, slots=True)
-class _Inconsistency:
+class _Inconsistency(NamedTuple):
     path: tuple[str, ...]
     message: str
     hint: str

@@ -5,7 +5,7 @@ columns are never read: what edgehub does not hold, it cannot lose.
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -67,12 +67,14 @@ def read_registration(path: Path | str, scheme: BadgeScheme) -> Registration:
     return Registration(rows, tuple(reader.problems))
 
 
-@dataclass(slots=True)
 class _Reader:
-    path: Path
-    scheme: BadgeScheme
-    problems: list[Problem] = field(default_factory=list)
-    taken: dict[str, int] = field(default_factory=dict)
+    """One look at the file: the badges taken so far, and the problems found."""
+
+    def __init__(self, path: Path, scheme: BadgeScheme) -> None:
+        self.path = path
+        self.scheme = scheme
+        self.problems: list[Problem] = []
+        self.taken: dict[str, int] = {}
 
     def rows(self, text: str) -> Iterator[Registrant]:
         import csv
