@@ -24,18 +24,13 @@ from edgehub.core.venue import BadgeScheme
 STICKER_UUID: Final = bytes.fromhex("d0d3fa86ca7645ec9bd96af4")
 """How the UUID of a sticker's iBeacon starts; its id follows, through major and minor (node-bleacon)."""
 
-_IDENTITY: Final[Mapping[int, Callable[[bytes], bytes | None]]] = {
+IDENTITY: Final[Mapping[int, Callable[[bytes], bytes | None]]] = {
     APPLE: ibeacon.identity,
     EDDYSTONE: eddystone.identity,
     ESTIMOTE_SERVICE: estimote.identity,
     ESTIMOTE_NEARABLE: nearable.identity,
 }
-
-
-def identity(slot: int, payload: bytes) -> bytes | None:
-    """Cut out the bytes that say who sends; None when they do not say, or are malformed."""
-    cut = _IDENTITY.get(slot)
-    return None if cut is None else cut(payload)
+"""By slot: cuts out the bytes that say who sends; None when they do not say, or are malformed."""
 
 
 def name(scheme: BadgeScheme, slot: int, who: bytes) -> str:
@@ -49,7 +44,8 @@ def name(scheme: BadgeScheme, slot: int, who: bytes) -> str:
 
 def badge_keys(scheme: BadgeScheme, slot: int, payload: bytes) -> tuple[str, ...]:
     """Name the badge that a structure comes from: one key, or none when the structure does not say."""
-    who = identity(slot, payload)
+    cut = IDENTITY.get(slot)
+    who = None if cut is None else cut(payload)
     return () if who is None else (name(scheme, slot, who),)
 
 

@@ -13,7 +13,7 @@ from collections.abc import Collection, Container, Iterator
 from typing import Final
 
 from edgehub.core.advert import Advertisement
-from edgehub.core.badge import badge_keys, canonical_badge, identity, name
+from edgehub.core.badge import IDENTITY, badge_keys, canonical_badge, name
 from edgehub.core.decode import Frame, decode, malformed
 from edgehub.core.venue import BadgeScheme
 
@@ -24,6 +24,16 @@ Sighting = tuple[str, str, int, float]
 
 STRANGER: Final = ""
 """In place of a badge: somebody is named, and not enrolled."""
+
+
+class _Everybody:
+    """A list of badges that everyone is on."""
+
+    def __contains__(self, badge: object) -> bool:
+        return True
+
+
+EVERYBODY: Final = _Everybody()
 
 
 class _Sender:
@@ -64,7 +74,8 @@ class Sightings:
         """Adverts of badges that are not enrolled: dropped here, and only counted."""
         self.heard = 0
         """Adverts read."""
-        self._scheme, self._known = scheme, known
+        self._scheme: BadgeScheme = scheme
+        self._known: Container[str] = EVERYBODY if known is None else known
         # Two generations bound the table by count and age without any work per advert: a sender heard moves to the
         # young one, and from time to time the old one is dropped and the young one becomes old.
         self._young: dict[str, _Sender] = {}
@@ -75,7 +86,7 @@ class Sightings:
 
     def enrol(self, known: Container[str] | None, scheme: BadgeScheme | None = None) -> None:
         """Take a new set of enrolled badges, and a new scheme if the venue changed it."""
-        self._known = known
+        self._known = EVERYBODY if known is None else known
         self._scheme = scheme or self._scheme
         self._young, self._old = {}, {}
 
@@ -111,17 +122,18 @@ class Sightings:
         sender.payloads = payloads
         stranger: tuple[int, bytes] | None = None
         for slot, payload in payloads:
-            who = identity(slot, payload)
+            who = IDENTITY.get(slot, _nobody)(payload)
             if who is None:
-                self._count_malformed(sender, slot, payload)
-                continue
-            if who == sender.who and slot == sender.slot and sender.badge:
+                if kind := malformed(slot, payload):
+                    self.malformed[kind] += 1
+                    sender.payloads = ()  # not remembered, so that the next one like it is counted too
+            elif who == sender.who and slot == sender.slot and sender.badge:
                 return sender.badge
-            badge = name(self._scheme, slot, who)
-            if self._known is None or badge in self._known:
+            elif (badge := name(self._scheme, slot, who)) in self._known:
                 sender.badge, sender.slot, sender.who = badge, slot, who
                 return badge
-            stranger = stranger or (slot, who)
+            else:
+                stranger = stranger or (slot, who)
         if stranger:
             self._estrange(sender, *stranger)
         return sender.badge
@@ -134,12 +146,6 @@ class Sightings:
         """
         if not sender.badge or slot == sender.slot:
             sender.badge, sender.slot, sender.who = STRANGER, slot, who
-
-    def _count_malformed(self, sender: _Sender, slot: int, payload: bytes) -> None:
-        kind = malformed(slot, payload)
-        if kind is not None:
-            self.malformed[kind] += 1
-            sender.payloads = ()  # not remembered, so that the next one like it is counted too
 
     # --- the table of addresses
 
@@ -167,3 +173,8 @@ class Sightings:
 def _frames(payloads: Payloads) -> Iterator[Frame]:
     frames = (decode(slot, payload) for slot, payload in payloads)
     return (frame for frame in frames if frame is not None)
+
+
+def _nobody(_payload: bytes) -> bytes | None:
+    """The identity in a structure that edgehub does not read."""
+    return None

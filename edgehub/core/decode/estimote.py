@@ -15,6 +15,9 @@ TELEMETRY: Final = 2
 SUBFRAME_A: Final = 0
 SUBFRAME_B: Final = 1
 
+TELEMETRY_FIRST: Final = frozenset({0x02, 0x12, 0x22})
+"""The first byte of Telemetry, versions 0 to 2."""
+
 CONNECTIVITY_LENGTH: Final = 17
 A_LENGTHS: Final = (16, 17, 20)
 """Shortest Telemetry A by version: version 1 adds a byte of errors, version 2 four bytes of pressure in its place."""
@@ -95,10 +98,9 @@ def claims(payload: bytes) -> bool:
 
 def identity(payload: bytes) -> bytes | None:
     """The short id as it stands in the packet; None when the frame does not carry one."""
-    match _kind(payload):
-        case "a" | "b" | "connectivity":
-            return payload[1:9]
-    return None
+    if len(payload) >= B_LENGTH and payload[0] in TELEMETRY_FIRST and payload[9] & 0x03 <= SUBFRAME_B:
+        return payload[1:9]  # nearly always, and long enough for every version: the hot path stops here
+    return None if _kind(payload) in {None, "unknown"} else payload[1:9]
 
 
 def decode(payload: bytes) -> EstimoteFrame | None:
@@ -130,9 +132,9 @@ def _subframe(payload: bytes, version: int) -> str | None:
     match payload[9] & 0x03 if len(payload) > 9 else None:
         case None:
             return None
-        case 0:
+        case 0:  # SUBFRAME_A
             return "a" if len(payload) >= A_LENGTHS[version] else None
-        case 1:
+        case 1:  # SUBFRAME_B
             return "b" if len(payload) >= B_LENGTH else None
     return "unknown"
 
