@@ -60,7 +60,7 @@ mqtt: {{host: {broker_host}, port: {broker_port}, protocol: "{protocol}"}}
 bluetooth: {{source: "socket:{radio}"}}
 hue:
   hall: {{host: "{bridge}"}}
-logs: {{style: text, level: info}}
+logs: {{style: sentence, level: info}}
 """
 
 MARKER_ZONES = {"bacon-tray": "bacon", "coffee-bar": "coffee", "dj-booth": "party"}

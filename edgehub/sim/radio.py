@@ -28,7 +28,7 @@ class SimulatedClock:
     speed: float
 
     def decision(self, real_s: float) -> float:
-        """Seconds since doors open."""
+        """Decision time in s: since the radio was switched on."""
         return (real_s - self.real_start_s) * self.speed
 
     def wall_us(self, decision_s: float) -> int:
@@ -41,12 +41,16 @@ class SimulatedClock:
 
 
 class SimulatedRadio:
-    """Serves the world to gateways."""
+    """Serves the world to gateways. The air is silent until `open_doors`, which is the world's moment 0."""
 
     def __init__(self, world: World, clock: SimulatedClock) -> None:
         self._world = world
         self._clock = clock
         self._ears: dict[str, set[asyncio.StreamWriter]] = {name: set() for name in world.building.receivers}
+        self.opened_s: float | None = None
+        """Decision time of the world's moment 0."""
+        self.closed_s: float | None = None
+        """The world's last moment."""
         self.adverts = 0
         self.lost = 0
 
@@ -54,6 +58,24 @@ class SimulatedRadio:
     def connected(self) -> frozenset[str]:
         """The receivers somebody listens with."""
         return frozenset(name for name, writers in self._ears.items() if writers)
+
+    def open_doors(self) -> None:
+        """From now on people walk."""
+        self.opened_s = self._now()
+
+    def close_doors(self) -> None:
+        """Everybody stops, and the air is silent again."""
+        self.closed_s = self._now() - (self.opened_s or 0.0)
+
+    @property
+    def moment(self) -> float:
+        """The world's moment, in s since the doors opened; it stays once they are closed."""
+        if self.opened_s is None:
+            return 0.0
+        return self._now() - self.opened_s if self.closed_s is None else self.closed_s
+
+    def _now(self) -> float:
+        return self._clock.decision(asyncio.get_running_loop().time())
 
     @contextlib.asynccontextmanager
     async def serve(self, path: Path) -> AsyncIterator[Self]:
@@ -72,13 +94,14 @@ class SimulatedRadio:
     async def _run(self) -> None:
         while True:
             await asyncio.sleep(TICK_S)
-            self._tick(self._clock.decision(asyncio.get_running_loop().time()))
+            if self.opened_s is not None and self.closed_s is None:
+                self._tick(self.moment, self.opened_s)
 
-    def _tick(self, now: float) -> None:
+    def _tick(self, moment: float, opened_s: float) -> None:
         chunks: dict[str, list[bytes]] = {}
-        for receiver, at, rssi_dbm, address, payload in self._world.advance(now):
+        for receiver, at, rssi_dbm, address, payload in self._world.advance(moment):
             if self._ears[receiver]:
-                chunks.setdefault(receiver, []).append(pack_record(at, rssi_dbm, address, payload))
+                chunks.setdefault(receiver, []).append(pack_record(opened_s + at, rssi_dbm, address, payload))
         for receiver, records in chunks.items():
             self._say(receiver, records)
 
@@ -99,7 +122,7 @@ class SimulatedRadio:
             ears = self._ears.get(receiver)
             if ears is None:
                 return
-            now = self._clock.decision(asyncio.get_running_loop().time())
+            now = self._now()
             writer.write(pack_hello(Hello(now, self._clock.speed, self._clock.wall_us(now), receiver)))
             ears.add(writer)
             try:

@@ -80,7 +80,7 @@ class Sender:
 
 
 class World:
-    """Advances on decision time, in seconds since doors open."""
+    """Everything that walks and sends, in seconds since the doors opened."""
 
     def __init__(self, building: Building, senders: Sequence[Sender], truth: list[Truth], *, seed: int) -> None:
         self.building = building

@@ -66,7 +66,8 @@ class Page:
 
     def application(self) -> web.Application:
         """The routes: the page, its files, the board as JSON and as a stream."""
-        app = web.Application(middlewares=[_with_headers])
+        app = web.Application()
+        app.on_response_prepare.append(_add_headers)
         app.router.add_get("/", _file("index.html", "text/html"))
         for name, kind in FILES.items():
             app.router.add_get(f"/{name}", _file(name, kind))
@@ -82,7 +83,7 @@ class Page:
     async def _events(self, request: web.Request) -> web.StreamResponse:
         if self.streams >= self._max_streams:
             raise web.HTTPServiceUnavailable(text="Too many screens are watching.", headers={hdrs.RETRY_AFTER: "30"})
-        response = web.StreamResponse(headers={hdrs.CONTENT_TYPE: "text/event-stream", **HEADERS})
+        response = web.StreamResponse(headers={hdrs.CONTENT_TYPE: "text/event-stream"})
         self.streams += 1
         try:
             await response.prepare(request)
@@ -166,11 +167,5 @@ def _file(name: str, kind: str) -> Callable[[web.Request], Awaitable[web.Respons
     return answer
 
 
-@web.middleware
-async def _with_headers(
-    request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
-) -> web.StreamResponse:
-    response = await handler(request)
-    if not response.prepared:
-        response.headers.update(HEADERS)
-    return response
+async def _add_headers(_request: web.Request, response: web.StreamResponse) -> None:
+    response.headers.update(HEADERS)

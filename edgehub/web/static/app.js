@@ -53,6 +53,7 @@ function draw() {
   fill(at("panel"), zone ? detail(board, zone, back) : [...overview(board), ...moves.show()]);
   fill(at("totals"), totals(board));
   fill(at("health"), health(board));
+  runOn();
 }
 
 function say(state, words) {
@@ -96,7 +97,10 @@ function tick() {
     lost();
     connect();
   }
-  if (!board || document.body.classList.contains("stale")) return;
+  if (board && !document.body.classList.contains("stale")) runOn();
+}
+
+function runOn() {
   const passed = ((Date.now() - received) / 1000) * (board.speed || 1);
   at("clock").textContent = clock(board.clock, passed);
   for (const time of document.querySelectorAll("[data-seconds]")) time.textContent = duration(Number(time.dataset.seconds) + passed);
