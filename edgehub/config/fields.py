@@ -67,7 +67,8 @@ class Text:
         return scalar.text
 
     def schema(self) -> dict[str, Any]:
-        return {"type": "string", "pattern": f"^{self.pattern}$"}
+        # `badge: 9001` is fine without quotes, though an editor takes it for a number.
+        return {"type": ["string", "number"], "pattern": f"^({self.pattern})$"}
 
 
 class Secret:

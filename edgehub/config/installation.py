@@ -10,7 +10,6 @@ from edgehub.config.groups import Group, ListOf, MapOf
 from edgehub.config.page import Page
 from edgehub.config.problems import START, Mistake
 from edgehub.config.secrets import Secrets
-from edgehub.config.venue import find
 
 FILE: Final = "edgehub.yaml"
 
@@ -195,8 +194,7 @@ def read_installation(page: Page) -> Installation | None:
         return None
     values = SETTINGS.read(Entry(page.path.name, START, tree), page)
     for mistake in _mistakes(values):
-        node = find(tree, *mistake.path)
-        page.report(Mistake(START if node is None else node.mark, mistake.message, mistake.hint))
+        page.report(Mistake(page.mark(*mistake.path), mistake.message, mistake.hint))
     return None if page.broken else _installation(values, page.path.parent)
 
 

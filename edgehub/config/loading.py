@@ -10,13 +10,14 @@ from edgehub.config import learned as learned_yaml
 from edgehub.config import registration as registration_csv
 from edgehub.config import secrets as secrets_yaml
 from edgehub.config import venue as zones_yaml
+from edgehub.config.advice import advise_installation, advise_venue
 from edgehub.config.installation import Installation, read_installation
 from edgehub.config.learned import Learned, load_learned
 from edgehub.config.page import Page
-from edgehub.config.problems import START, ConfigError, Problem, did_you_mean
+from edgehub.config.problems import START, ConfigError, Problem
 from edgehub.config.registration import Registration, read_registration
 from edgehub.config.secrets import Secrets
-from edgehub.config.venue import find, read_venue
+from edgehub.config.venue import read_venue
 from edgehub.core.venue import Venue
 
 RULES: Final = "rules.yaml"
@@ -54,9 +55,9 @@ def load(directory: Path | str, state: Path | str | None = None) -> Config:
     directory = Path(directory)
     state = state_directory(state)
     reading = _Reading(directory, state)
-    parts = reading.installation(), reading.venue(), reading.learned(), reading.registration()
+    installation, learned = reading.installation(), reading.learned()
+    venue, registration = reading.venue(), reading.registration()
     reading.refuse_rules()
-    installation, venue, learned, registration = parts
     if installation is None or venue is None or learned is None or reading.errors:
         raise ConfigError(reading.problems)
     return Config(directory, state, installation, venue, learned, registration, tuple(reading.problems))
@@ -88,7 +89,7 @@ class _Reading:
         page = Page(self._directory / edgehub_yaml.FILE, secret=secrets.find)
         self._installation = read_installation(page)
         if self._installation:
-            _warn_of_open_broker(self._installation, page)
+            advise_installation(self._installation, page)
         self._problems[edgehub_yaml.FILE] = page.problems
         self._problems[secrets_yaml.FILE] = secrets.problems
         return self._installation
@@ -96,8 +97,8 @@ class _Reading:
     def venue(self) -> Venue | None:
         page = Page(self._directory / zones_yaml.FILE)
         self._venue = read_venue(page, self._installation.hue if self._installation else None)
-        if self._venue and self._installation and self._installation.role == "gateway":
-            _warn_of_deaf_gateway(self._venue, self._installation, page)
+        if self._venue:
+            advise_venue(self._venue, page, self._installation, self._learned.bridges if self._learned else {})
         self._problems[zones_yaml.FILE] = page.problems
         return self._venue
 
@@ -114,7 +115,9 @@ class _Reading:
         if self._venue is None or not path.exists():
             return None
         try:
-            registration = read_registration(path, self._venue.badges)
+            registration = read_registration(
+                path, self._venue.badges, {m.badge: m.id for m in self._venue.markers.values()}
+            )
         except ConfigError as error:
             self._problems[path.name] = list(error.problems)
             return None
@@ -125,20 +128,3 @@ class _Reading:
         if (self._directory / RULES).exists():
             hint = "Move it out of this folder; what lamps show is set in zones.yaml, under lights:."
             self._problems[RULES] = [Problem(RULES, START, "rules are not in this version", hint)]
-
-
-def _warn_of_open_broker(installation: Installation, page: Page) -> None:
-    mqtt = installation.mqtt
-    if mqtt and mqtt.ca is None and mqtt.host not in {"localhost", "127.0.0.1", "::1", "[::1]"}:
-        tree = Page(page.path).tree()
-        node = find(tree, "mqtt", "host") if tree else None
-        mark = node.mark if node else START
-        page.warn(mark, "without ca: anybody on this network can read what is sent", "See mosquitto.conf in config/.")
-
-
-def _warn_of_deaf_gateway(venue: Venue, installation: Installation, page: Page) -> None:
-    heard_by = [receiver for zone in venue.zones.values() for receiver in zone.heard_by]
-    if any(receiver.partition("/")[0] == installation.gateway for receiver in heard_by):
-        return
-    hint = did_you_mean(installation.gateway, heard_by, "It can still help its neighbours to decide.")
-    page.warn(START, f'no zone is heard by this gateway, "{installation.gateway}"', hint)

@@ -57,6 +57,15 @@ _WORDS: Mapping[str, Any] = {
 }
 
 
+def find(node: Node, *path: str) -> Node | None:
+    """Return the node at a path of names, None when nothing is written there."""
+    for name in path:
+        if not isinstance(node, Table) or name not in node.entries:
+            return None
+        node = node.entries[name][1]
+    return node
+
+
 def plain(node: Node) -> Any:
     """Return the node as Python data, for files no field description speaks of (learned.yaml)."""
     match node:

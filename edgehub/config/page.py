@@ -6,7 +6,7 @@ from pathlib import Path
 
 from edgehub.config import yaml
 from edgehub.config.diagnosis import swallowed
-from edgehub.config.nodes import Node, Scalar, Table
+from edgehub.config.nodes import Node, Scalar, Table, find
 from edgehub.config.problems import START, ConfigError, Mark, Mistake, Problem
 
 # Two hundred zones fill about 40 KB.
@@ -24,6 +24,7 @@ class Page:
         self.problems: list[Problem] = []
         self.secret = secret
         """Finds what ``!secret NAME`` stands for, or raises Mistake; None where the file may not use secrets."""
+        self.root: Table | None = None
         self._private = private
         self._lines: list[str] = []
 
@@ -40,10 +41,10 @@ class Page:
             node, repeated = yaml.parse(text)
             for mistake in repeated:
                 self.report(mistake)
-            return _top(node)
+            self.root = _top(node)
         except Mistake as mistake:
             self.report(mistake)
-            return None
+        return self.root
 
     def report(self, mistake: Mistake) -> None:
         """Add a mistake."""
@@ -58,6 +59,16 @@ class Page:
         """Raise ConfigError unless the file is fine, warnings aside."""
         if self.broken:
             raise ConfigError(self.problems)
+
+    def mark(self, *path: str) -> Mark:
+        """Where the value at a path of names stands; the start of the file when nothing is written there."""
+        node = None if self.root is None else find(self.root, *path)
+        return START if node is None else node.mark
+
+    def written(self, *path: str) -> str:
+        """The value at a path of names, as written; empty when it is not a single value."""
+        node = None if self.root is None else find(self.root, *path)
+        return node.text if isinstance(node, Scalar) else ""
 
     def lost_to_comment(self, mark: Mark) -> Mistake | None:
         """Return the mistake of a value that begins with #, and so is a comment and no value."""

@@ -4,9 +4,10 @@ Columns ``badge,first_name,colour,bands,consent`` in any order; bands and consen
 columns are never read: what edgehub does not hold, it cannot lose.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final
 
 from edgehub.config.colours import CSS, colour
@@ -52,13 +53,15 @@ class Registration:
         return len(self.rows)
 
 
-def read_registration(path: Path | str, scheme: BadgeScheme) -> Registration:
-    """Return the guests of a registration file.
+def read_registration(
+    path: Path | str, scheme: BadgeScheme, markers: Mapping[str, str] = MappingProxyType({})
+) -> Registration:
+    """Return the guests of a registration file. ``markers``: badge key → marker, which no guest can wear.
 
     Raises:
         ConfigError: no line of it can be used: it is missing, not text, or has no column ``badge``.
     """
-    reader = _Reader(Path(path), scheme)
+    reader = _Reader(Path(path), scheme, markers)
     try:
         rows = tuple(reader.rows(read_text(Path(path))))
     except Mistake as mistake:
@@ -70,9 +73,10 @@ def read_registration(path: Path | str, scheme: BadgeScheme) -> Registration:
 class _Reader:
     """One look at the file: the badges taken so far, and the problems found."""
 
-    def __init__(self, path: Path, scheme: BadgeScheme) -> None:
+    def __init__(self, path: Path, scheme: BadgeScheme, markers: Mapping[str, str]) -> None:
         self.path = path
         self.scheme = scheme
+        self.markers = markers
         self.problems: list[Problem] = []
         self.taken: dict[str, int] = {}
 
@@ -115,6 +119,9 @@ class _Reader:
             written = values.get("badge")
             message = f'"{written}" names no badge of this venue' if written else "there is no badge in this line"
             self._report(Mark(line, 1), message, "The guest is left out. Write the number printed on the badge.")
+        elif badge in self.markers:
+            message = f'badge {values["badge"]} is the marker "{self.markers[badge]}"'
+            self._report(Mark(line, 1), message, "The guest is left out. Give them another badge.")
         elif badge in self.taken:
             message = f"badge {values['badge']} is already that of line {self.taken[badge]}"
             self._report(Mark(line, 1), message, "The guest is left out. One badge is worn by one guest.")

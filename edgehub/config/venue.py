@@ -6,9 +6,9 @@ from typing import Any, Final
 
 from edgehub.config.fields import Choice, Day, Duration, Entry, Field, Text, TimeOfDay, TimeZone, YesNo
 from edgehub.config.groups import Group, ListOf, MapOf
-from edgehub.config.nodes import Listing, Node, Scalar, Table
 from edgehub.config.page import Page
-from edgehub.config.problems import START, Mark, Mistake, did_you_mean
+from edgehub.config.problems import START
+from edgehub.config.sense import check_together, scheme_of
 from edgehub.core.badge import canonical_badge
 from edgehub.core.venue import BadgeScheme, Marker, Privacy, Venue, VenueEvent, Zone, ZoneLights
 
@@ -110,103 +110,12 @@ def read_venue(page: Page, bridges: Mapping[str, Any] | None = None) -> Venue | 
     if tree is None:
         return None
     values = SETTINGS.read(Entry(page.path.name, START, tree), page)
-    _check(values, tree, page, bridges)
+    check_together(values, page, bridges)
     return None if page.broken else _venue(values)
 
 
-# --- does it make sense together?
-
-
-def _check(values: Mapping[str, Any], tree: Table, page: Page, bridges: Mapping[str, Any] | None) -> None:
-    zones = values.get("zones") or {}
-    for zone_id, zone in zones.items():
-        _check_times(zone_id, zone, tree, page)
-        _check_bridge(zone_id, zone, tree, page, bridges)
-    if "badges" in values and (scheme := _scheme(values["badges"])):
-        _check_markers(values.get("markers") or {}, scheme, tree, page)
-    if "zones" in values:
-        _check_marker_zones(values.get("markers") or {}, zones, tree, page)
-
-
-def _check_times(zone_id: str, zone: Mapping[str, Any], tree: Table, page: Page) -> None:
-    arrive, leave = zone.get("arrive_after"), zone.get("leave_after")
-    if arrive is None or leave is None or leave >= arrive:
-        return
-    arrive_text, leave_text = (_text(find(tree, "zones", zone_id, key)) for key in ("arrive_after", "leave_after"))
-    page.report(
-        Mistake(
-            _mark(tree, "zones", zone_id, "leave_after"),
-            f"people leave {zone.get('name', zone_id)} after {leave_text} but arrive after {arrive_text};"
-            " they would flicker in and out",
-            "leave_after is normally 3–5 times arrive_after.",  # noqa: RUF001 - a sentence for people
-        )
-    )
-
-
-def _check_bridge(
-    zone_id: str, zone: Mapping[str, Any], tree: Table, page: Page, bridges: Mapping[str, Any] | None
-) -> None:
-    bridge = (zone.get("lights") or {}).get("bridge")
-    if bridge is None or bridges is None or bridge in bridges:
-        return
-    hint = did_you_mean(bridge, bridges, f"edgehub.yaml has: {', '.join(bridges) or 'no bridge under hue:'}.")
-    mark = _mark(tree, "zones", zone_id, "lights", "bridge")
-    page.report(Mistake(mark, f'there is no Hue bridge called "{bridge}" in edgehub.yaml', hint))
-
-
-def _check_markers(markers: Mapping[str, Any], scheme: BadgeScheme, tree: Table, page: Page) -> None:
-    first: dict[str, str] = {}
-    for marker_id, marker in markers.items():
-        if "badge" not in marker:
-            continue
-        badge, mark = canonical_badge(marker["badge"], scheme), _mark(tree, "markers", marker_id, "badge")
-        if badge is None:
-            hint = 'Write a number of this venue, or the whole name, like "eddystone:NAMESPACE/INSTANCE".'
-            page.report(Mistake(mark, f'"{marker["badge"]}" names no beacon of this venue', hint))
-        elif badge in first:
-            hint = f"Hold the right one near the Pi and run: edgehub learn marker {marker_id}"
-            page.report(Mistake(mark, f'beacon {marker["badge"]} is already "{first[badge]}"', hint))
-        else:
-            first[badge] = marker_id
-
-
-def _check_marker_zones(markers: Mapping[str, Any], zones: Mapping[str, Any], tree: Table, page: Page) -> None:
-    written = find(tree, "zones")
-    known = written.entries if isinstance(written, Table) else zones  # a zone with a mistake in it is still a zone
-    for marker_id, marker in markers.items():
-        if "zone" in marker and marker["zone"] not in known:
-            hint = did_you_mean(marker["zone"], known, f"There are: {', '.join(known)}.")
-            mark = _mark(tree, "markers", marker_id, "zone")
-            page.report(Mistake(mark, f'there is no zone called "{marker["zone"]}"', hint))
-
-
-def find(node: Node, *path: str) -> Node | None:
-    """Return the node at a path of names, None when nothing is written there."""
-    for name in path:
-        if not isinstance(node, Table) or name not in node.entries:
-            return None
-        node = node.entries[name][1]
-    return node
-
-
-def _mark(tree: Table, *path: str) -> Mark:
-    node = find(tree, *path)
-    return START if node is None else node.mark
-
-
-def _text(node: Node | None) -> str:
-    match node:
-        case Scalar(text):
-            return text
-        case Listing() | Table() | None:
-            return "0s"
-
-
-# --- build
-
-
 def _venue(values: Mapping[str, Any]) -> Venue:
-    scheme = _scheme(values["badges"]) or BadgeScheme()
+    scheme = scheme_of(values["badges"]) or BadgeScheme()
     markers = values["markers"] or {}
     privacy = values["privacy"]
     return Venue(
@@ -216,18 +125,6 @@ def _venue(values: Mapping[str, Any]) -> Venue:
         event=VenueEvent(**values["event"]) if values["event"] else VenueEvent(),
         privacy=Privacy(privacy["need_consent"], privacy["forget"], privacy["screens_show"]) if privacy else Privacy(),
     )
-
-
-def _scheme(badges: Mapping[str, Any] | None) -> BadgeScheme | None:
-    """The scheme; None when it is mistaken, and nothing can be said about badges."""
-    if badges is None:
-        return BadgeScheme()
-    if "ibeacon" not in badges:
-        return None
-    if badges["ibeacon"] is None:
-        return BadgeScheme()
-    uuid, _, major = badges["ibeacon"].partition("/")
-    return BadgeScheme(uuid.lower(), int(major) if major else None)
 
 
 def _marker(marker_id: str, marker: Mapping[str, Any], scheme: BadgeScheme) -> Marker:

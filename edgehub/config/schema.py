@@ -1,0 +1,30 @@
+"""JSON Schemas for editors, made from the same declarations that read the files: they cannot disagree.
+
+``config/schema/*.json`` is checked in, so that the first line of a staff file can name it and completion works
+offline; a test fails when it is stale, and ``edgehub config schema --write config/schema`` mends that.
+"""
+
+import json
+from typing import Any
+
+from edgehub.config import installation, secrets, venue
+from edgehub.config.fields import Kind
+
+_FILES: dict[str, tuple[Kind, str]] = {
+    "edgehub": (installation.SETTINGS, "edgehub.yaml: what the installer says once about this machine."),
+    "zones": (venue.SETTINGS, "zones.yaml: the venue as its staff know it."),
+    "secrets": (secrets.SETTINGS.kind, secrets.SETTINGS.doc),
+}
+NAMES = tuple(_FILES)
+
+
+def schema(name: str) -> dict[str, Any]:
+    """Return the JSON Schema of ``edgehub``, ``zones`` or ``secrets``."""
+    kind, description = _FILES[name]
+    # Draft 7 is what the YAML language servers of the common editors understand.
+    return {"$schema": "http://json-schema.org/draft-07/schema#", "description": description, **kind.schema()}
+
+
+def schema_text(name: str) -> str:
+    """Return the schema as the text of its file."""
+    return json.dumps(schema(name), indent=2, ensure_ascii=False) + "\n"
