@@ -31,6 +31,7 @@ from edgehub.gateway.radio_state import (
 __all__ = ["Clock", "Deliver", "Patience", "Radio", "RadioState", "RealClock", "SimulatedClock"]
 
 log = structlog.get_logger("edgehub.radio")
+_GOODBYE_S = 4.0  # whatever hangs: a gateway ends within 5 s
 
 
 class BluetoothSettings(Protocol):
@@ -97,7 +98,7 @@ class Radio:
 
     async def __aexit__(self, *_: object) -> None:
         self._task.cancel()
-        await asyncio.wait({self._task})
+        await asyncio.wait({self._task}, timeout=_GOODBYE_S)
 
     def _open(self, source: str) -> Source:
         kind, _, path = source.partition(":")
