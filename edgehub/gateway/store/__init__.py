@@ -113,9 +113,9 @@ class Store:
         """Events that wait for the hub, in order, with ids above ``after``."""
         return await self._journal.page(after, limit)
 
-    async def marks(self) -> list[Mark]:
+    def marks(self) -> list[Mark]:
         """Up to where each epoch still here is acknowledged."""
-        return await self._journal.marks()
+        return self._journal.marks()
 
     def acknowledge(self, ack: Ack) -> None:
         """Mark what the hub has, with the next commit."""

@@ -100,7 +100,7 @@ class Journal:
         self._boot_id = boot_id
         self._wall_us = wall_us
         self._next_seq: dict[int, int] = {}
-        self._marked: dict[tuple[str, int], int] = {}
+        self._marked: dict[tuple[str, int], Mark] = {}
         self._batch = _Batch()
         self._wake = asyncio.Event()
         self._marks_due: asyncio.TimerHandle | None = None
@@ -148,7 +148,9 @@ class Journal:
             ]
         )
         [(self.backlog, _)] = await self._database.select("waiting")
-        self._marked = {(mark.epoch.nonce, mark.partition): mark.watermark for mark in await self.marks()}
+        rows = await self._database.select("marks")
+        marks = [Mark(Epoch(begun, nonce), partition, watermark) for begun, nonce, partition, watermark in rows]
+        self._marked = {(mark.epoch.nonce, mark.partition): mark for mark in marks}
         self.news.set()
 
     def _report(self, recovered: Recovered) -> None:
@@ -259,7 +261,8 @@ class Journal:
         return [*(step for step in steps if step[1]), ("mark", marks), ("unmark", unmarks)]
 
     def _mark_rows(self, ack: Ack, now: int) -> list[tuple[Any, ...]]:
-        low = self._marked.get((ack.epoch.nonce, ack.partition), 0) + 1
+        known = self._marked.get((ack.epoch.nonce, ack.partition))
+        low = 1 if known is None else known.watermark + 1
         ranges = [pair for pair in ((low, ack.watermark), *ack.also) if pair[0] <= pair[1]]
         return [(now, ack.epoch.nonce, ack.partition, *pair) for pair in ranges]
 
@@ -270,9 +273,11 @@ class Journal:
         self._acknowledged += max(0, touched[-2])
         self.backlog += len(batch.drafts) - max(0, touched[-2]) + max(0, touched[-1])
         for key, ack in batch.marks.items():
-            self._marked[key] = max(ack.watermark, self._marked.get(key, 0))
+            known = self._marked.get(key)
+            if known is None or known.watermark < ack.watermark:
+                self._marked[key] = Mark(ack.epoch, ack.partition, ack.watermark)
         for key, ack in batch.unmarks.items():
-            self._marked[key] = ack.watermark
+            self._marked[key] = Mark(ack.epoch, ack.partition, ack.watermark)
         _resolve(batch.futures, kept=True)
         if batch.drafts:
             self.news.set()
@@ -302,10 +307,9 @@ class Journal:
             if zlib.crc32(payload) == crc
         ]
 
-    async def marks(self) -> list[Mark]:
-        """Up to where each epoch still here is acknowledged."""
-        rows = await self._database.select("marks")
-        return [Mark(Epoch(start, nonce), partition, mark) for start, nonce, partition, mark in rows]
+    def marks(self) -> list[Mark]:
+        """Up to where each epoch still here is acknowledged, the newest 200."""
+        return sorted(self._marked.values(), key=lambda mark: -mark.epoch.start)[:200]
 
     async def open_visits(self) -> list[OpenVisit]:
         """The visits that were open when this was last written down."""

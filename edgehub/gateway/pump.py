@@ -1,0 +1,192 @@
+"""The pump: takes events from the outbox to the hub, in batches, until the hub says it has them.
+
+A batch that is not acknowledged is sent again after 2 to 5 s. One that has been sent three times in vain is sent event
+by event, ever more slowly and beside the window, so that an event nobody can take holds up no other.
+"""
+
+import asyncio
+import random
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from edgehub.core.record import OutboxRow
+from edgehub.core.wire import MAX_BATCH, MAX_EVENTS, Ack
+
+WINDOW = 20
+"""Batches in flight."""
+MOST_STUBBORN = 200
+"""Events sent one by one, again and again; more than these do block."""
+STUBBORN_AFTER = 3
+RESEND_S = (2.0, 5.0)
+SLOWEST_RESEND_S = 60.0
+LOOK_AHEAD = WINDOW * MAX_EVENTS
+NAME_BYTES = 128
+"""The gateway's name, which each event gets on its way out."""
+
+Send = Callable[[int, Sequence[OutboxRow]], Awaitable[bool]]
+
+
+class Outbox(Protocol):
+    """What the pump needs of the store."""
+
+    @property
+    def news(self) -> asyncio.Event:
+        """Set when events were committed."""
+        ...
+
+    async def page(self, after: int, limit: int) -> list[OutboxRow]:
+        """Events that wait, in order, with ids above ``after``."""
+        ...
+
+
+@dataclass(slots=True)
+class Batch:
+    """Events of one partition that travel together, and when they travel again."""
+
+    rows: list[OutboxRow]
+    sent: int = 0
+    due: float = 0.0
+
+    @property
+    def is_stubborn(self) -> bool:
+        """True when it was sent in vain so often that it no longer counts against the window."""
+        return self.sent > STUBBORN_AFTER
+
+    def settle(self, ack: Ack) -> int:
+        """Forget what the hub has; how many events that were."""
+        before = len(self.rows)
+        if self.rows[0].partition == ack.partition:
+            self.rows = [row for row in self.rows if row.epoch.nonce != ack.epoch.nonce or not ack.covers(row.seq)]
+        return before - len(self.rows)
+
+    def alone(self) -> list["Batch"]:
+        """Its events, each on its own."""
+        return [Batch([row], self.sent, self.due) for row in self.rows]
+
+
+def batches(rows: Sequence[OutboxRow]) -> Iterator[list[OutboxRow]]:
+    """Rows in order, cut so that each piece is one partition's and fits a message."""
+    piece: list[OutboxRow] = []
+    size = 2
+    for row in rows:
+        length = len(row.payload) + NAME_BYTES
+        full = len(piece) == MAX_EVENTS or size + length > MAX_BATCH
+        if piece and (full or piece[0].partition != row.partition):
+            yield piece
+            piece, size = [], 2
+        piece.append(row)
+        size += length
+    if piece:
+        yield piece
+
+
+class Pump:
+    """Sends while it is open.
+
+    Args:
+        outbox: where the events are.
+        send: publishes rows of a partition; False when that did not work.
+        now: real time, s.
+    """
+
+    def __init__(self, outbox: Outbox, send: Send, now: Callable[[], float]) -> None:
+        self._outbox = outbox
+        self._send = send
+        self._now = now
+        self._flying: list[Batch] = []
+        self._ahead: deque[list[OutboxRow]] = deque()
+        self._cursor = 0
+        self._open = False
+        self._life = 0
+        self._wake = asyncio.Event()
+        self.acknowledged_at: float | None = None
+        """When the hub last acknowledged something new, or nothing was in flight."""
+        self.resent = 0
+
+    @property
+    def in_flight(self) -> int:
+        """Events sent and not acknowledged."""
+        return sum(len(batch.rows) for batch in self._flying)
+
+    def open(self) -> None:
+        """The hub is there: send everything that waits, from the beginning."""
+        self._reset()
+        self._open = True
+        self.acknowledged_at = self._now()
+        self._wake.set()
+
+    def close(self) -> None:
+        """The hub is gone; what is in flight is simply still in the outbox."""
+        self._reset()
+        self._open = False
+
+    def _reset(self) -> None:
+        self._flying.clear()
+        self._ahead.clear()
+        self._cursor = 0
+        self._life += 1
+
+    def take(self, ack: Ack) -> None:
+        """The hub has these."""
+        if sum(batch.settle(ack) for batch in self._flying if batch.rows):
+            self.acknowledged_at = self._now()
+        self._flying = [batch for batch in self._flying if batch.rows]
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Pump until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._listen(), name="outbox news")
+            while True:
+                await self._send_again()
+                await self._send_new()
+                await self._rest()
+
+    async def _listen(self) -> None:
+        while True:
+            await self._outbox.news.wait()
+            self._outbox.news.clear()
+            self._wake.set()
+
+    async def _rest(self) -> None:
+        due = min((batch.due for batch in self._flying), default=None)
+        try:
+            async with asyncio.timeout(None if due is None else max(0.0, due - self._now())):
+                await self._wake.wait()
+        except TimeoutError:
+            return
+        self._wake.clear()
+
+    async def _send_again(self) -> None:
+        for batch in [batch for batch in self._flying if batch.due <= self._now()]:
+            if not self._open or batch not in self._flying:
+                continue
+            self._flying.remove(batch)
+            parts = batch.alone() if batch.sent >= STUBBORN_AFTER and len(batch.rows) > 1 else [batch]
+            for part in parts:
+                self.resent += len(part.rows)
+                await self._fly(part)
+
+    async def _send_new(self) -> None:
+        life = self._life
+        while self._open and self._has_room() and life == self._life:
+            if not self._ahead:
+                rows = await self._outbox.page(self._cursor, LOOK_AHEAD)
+                if not rows or life != self._life:
+                    return
+                self._cursor = rows[-1].id
+                self._ahead.extend(batches(rows))
+            await self._fly(Batch(self._ahead.popleft()))
+
+    def _has_room(self) -> bool:
+        stubborn = sum(batch.is_stubborn for batch in self._flying)
+        return len(self._flying) - stubborn < WINDOW and stubborn < MOST_STUBBORN
+
+    async def _fly(self, batch: Batch) -> None:
+        slower = 2 ** max(0, batch.sent - STUBBORN_AFTER)
+        batch.sent += 1
+        batch.due = self._now() + min(SLOWEST_RESEND_S, random.uniform(*RESEND_S) * slower)  # noqa: S311  # jitter
+        self._flying.append(batch)
+        await self._send(batch.rows[0].partition, batch.rows)
