@@ -5,14 +5,13 @@ gamma undone, D65. One thing is ours: brightness follows the strongest of the th
 because a favourite *deep* blue (luminance 0.07) is still meant to be seen across a room.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Self
 
 Point = tuple[float, float]
 """Chromaticity x, y (CIE 1931)."""
 
-WHITE: Final[Point] = (0.3127, 0.3290)
+WHITE: Final[Point] = (0.31272, 0.32900)
 """D65, the white of sRGB; what black is shown as, dimly."""
 
 DIMMEST: Final = 25
@@ -32,7 +31,9 @@ class Gamut:
         """Read ``[[x, y], [x, y], [x, y]]`` as a bridge tells it; None for anything else, such as a flat triangle."""
         match corners:
             case [[*_] as red, [*_] as green, [*_] as blue] if len(red) == len(green) == len(blue) == 2:
-                gamut = cls(_point(red), _point(green), _point(blue))
+                if not all(isinstance(value, int | float) for value in (*red, *green, *blue)):
+                    return None
+                gamut = cls((red[0], red[1]), (green[0], green[1]), (blue[0], blue[1]))
                 return gamut if abs(_cross(gamut.red, gamut.green, gamut.blue)) > 1e-6 else None
             case _:
                 return None
@@ -114,11 +115,6 @@ def _linear(encoded: float) -> float:
 
 def _gamma(linear: float) -> float:
     return 12.92 * linear if linear <= 0.0031308 else float(1.055 * min(linear, 1.0) ** (1 / 2.4) - 0.055)
-
-
-def _point(pair: Sequence[object]) -> Point:
-    x, y = pair
-    return (float(x), float(y)) if isinstance(x, int | float) and isinstance(y, int | float) else (0.0, 0.0)
 
 
 def _rounded(point: Point) -> Point:

@@ -1,7 +1,6 @@
 """``edgehub hue pair`` and ``edgehub hue rooms``: get a key from a Hue bridge, and see what the bridge has."""
 
 import argparse
-import os
 import socket
 import sys
 import time
@@ -51,18 +50,18 @@ def configure(parser: argparse.ArgumentParser) -> None:
         verb.add_argument("bridge", metavar="BRIDGE", help="nickname of the bridge in edgehub.yaml, like hall")
         verb.add_argument("--host", help="address of the bridge; default: the one in edgehub.yaml")
         verb.add_argument("--config", type=Path, default=Path("/etc/edgehub"), help="default: %(default)s")
-        verb.add_argument("--state", type=Path, default=_state_directory(), help="default: %(default)s")
+        verb.add_argument("--state", type=Path, help="default: $STATE_DIRECTORY, else /var/lib/edgehub")
 
 
 def run(args: argparse.Namespace) -> int:
     """Pair, or list."""
-    from edgehub.config import ConfigError
+    from edgehub.config import ConfigError, state_directory
     from edgehub.gateway.hue import BridgeError, KeyFile
     from edgehub.gateway.hue.keys import NAME
 
     try:
         host = args.host or _configured_host(args.config, args.bridge)
-        keys = KeyFile(args.state / NAME)
+        keys = KeyFile(state_directory(args.state) / NAME)
         return (
             _pair(args.bridge, host, keys, again=args.again) if args.verb == "pair" else _list(args.bridge, host, keys)
         )
@@ -177,17 +176,13 @@ def _configured_host(directory: Path, nickname: str) -> str:
 
     bridges = load_installation(directory).hue
     if nickname not in bridges:
-        raise KeyFileError(
+        raise LookupError(
             f'there is no Hue bridge called "{nickname}" in edgehub.yaml. {suggestion(nickname, bridges)}'
         )
     host = bridges[nickname].host
     if host == "auto":
         raise BridgeGone("looking for bridges is not in this version: give its address, --host 192.168.1.20")
     return host
-
-
-def _state_directory() -> Path:
-    return Path(os.environ.get("STATE_DIRECTORY") or "/var/lib/edgehub")
 
 
 def _code(error: "BridgeError") -> int:
