@@ -38,9 +38,7 @@ def contrasts(venue: Venue, walks: Sequence[tuple[Place, Sequence[Reading]]]) ->
     return sorted(found, key=lambda c: (c.right / c.asked, c.one, c.other))
 
 
-def _blocks(
-    walks: Iterable[tuple[Place, Sequence[Reading]]], half: int
-) -> Iterable[tuple[Place, Sequence[Reading]]]:
+def _blocks(walks: Iterable[tuple[Place, Sequence[Reading]]], half: int) -> Iterable[tuple[Place, Sequence[Reading]]]:
     for place, readings in walks:
         for start in range(half * BLOCK, len(readings), 2 * BLOCK):
             yield place, readings[start : start + BLOCK]

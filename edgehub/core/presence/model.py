@@ -73,7 +73,9 @@ class Model:
         names = tuple(dict.fromkeys([*receivers, *named, *surveyed]))
         homes = {zone.id: frozenset(zone.heard_by) for zone in venue.zones.values()}
         sounds = {
-            (place, name): _learned(known[place], name) if place in known else _prior(name in homes.get(place.zone or "", ()))
+            (place, name): _learned(known[place], name)
+            if place in known
+            else _prior(name in homes.get(place.zone or "", ()))
             for place in places
             for name in names
         }

@@ -16,7 +16,7 @@ MOST_SENT = 8  # packets of one second that count; more say nothing new
 
 # What a change of place costs, nat: a person changes zone about every two minutes and spot about every half,
 # ln(120) = 4.8, and a walk between zones leads through the ways between where they were surveyed.
-ZONE_COST, SPOT_COST, BETWEEN_COST = 5.0, 3.0, 4.0
+ZONE_COST, SPOT_COST, DEPART_COST, ARRIVE_COST = 5.0, 3.0, 4.0, 1.5
 
 Row = tuple[float, ...]
 
@@ -24,7 +24,7 @@ Row = tuple[float, ...]
 class Neighbourhood:
     """Places in a fixed order, and for each receiver and level a row of log-likelihoods in that order."""
 
-    __slots__ = ("_model", "audible", "base", "costs", "deaf", "home", "places", "rows", "zones")
+    __slots__ = ("_model", "audible", "base", "costs", "deaf", "hidden", "home", "places", "rows", "zones")
 
     def __init__(self, model: Model, places: tuple[Place, ...], deaf: frozenset[str], home: str | None) -> None:
         self._model = model
@@ -39,6 +39,7 @@ class Neighbourhood:
             for sent in range(MOST_SENT + 1)
         )
         self.audible = tuple(any(model.sound(place, name).caught > HEARABLE for name in hearing) for place in places)
+        self.hidden = bool(deaf) and not all(self.audible)
         self.rows: dict[str, dict[int, Row]] = {name: {} for name in model.receivers}
 
     def likelihood(self, levels: Mapping[str, float], sent: int) -> Row:
@@ -102,8 +103,10 @@ def place_key(level_dbm: float, sent: int) -> int:
 def _cost(here: Place, there: Place) -> float:
     if here == there:
         return 0.0
-    if here.zone is None or there.zone is None:
-        return BETWEEN_COST
+    if there.zone is None:
+        return DEPART_COST
+    if here.zone is None:
+        return ARRIVE_COST
     return SPOT_COST if here.zone == there.zone else ZONE_COST
 
 

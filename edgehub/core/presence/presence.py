@@ -10,9 +10,11 @@ from math import exp, inf
 from edgehub.core.presence.events import Entered, Evidence, Left, Moved, Transition
 from edgehub.core.presence.model import LOUDEST_DBM, QUIETEST_DBM, Model
 from edgehub.core.presence.neighbourhood import MOST_SENT, Neighbourhoods
-from edgehub.core.presence.track import Track
+from edgehub.core.presence.track import Segment, Track
 
 STEP_S = 1.0
+LONGEST_HIDE_S = 900.0  # a badge that vanished where the receiver is deaf is believed there this long
+NEAR_BETWEEN = -2.0
 LEAD = 1.0  # nat by which another zone must lead before the badge has moved
 SETTLE_S = 3.0  # after this a new badge is somewhere, however unclear
 HOLD_S = 20.0  # on the ways between zones the last zone stays lit this long
@@ -71,7 +73,7 @@ class Presence:
         self._near = Neighbourhoods(self._model, deaf)
         for track in self._present():
             track.near = self._near.around(track.near.home)
-            if track.armed is None:
+            if not track.near.deaf or track.armed is None:
                 track.last = max(track.last, at)
                 self._arm(track)
 
@@ -99,12 +101,11 @@ class Presence:
     def _due(self, track: Track, receiver: str, level_dbm: float, at: float, n: int) -> list[Transition]:
         """Take the advert that a step was waiting for, after whatever was due before it."""
         before = self.advance(at) if self._deadlines and self._deadlines[0][0] <= at else []
-        # The others' copies of this very packet are still to come: their silence is judged on the packets before.
-        sent = max([n if n > 1 else 0, *(int(heard[1]) for heard in track.heard.values())])
+        sent = track.sent(n, at)
         heard = track.heard.setdefault(receiver, [0.0, 0])
         heard[0] += level_dbm * n
         heard[1] += n
-        track.last, track.due = at, at + STEP_S
+        track.last, track.due, track.decider = at, at + STEP_S, receiver if n == 1 else ""
         if track.near is None:
             track.begin(self._near.around(receiver), at)
             self._arm(track)
@@ -125,13 +126,20 @@ class Presence:
                 likelihood = [a + b for a, b in zip(likelihood, row, strict=True)]
         track.update(likelihood, at)
         transitions: list[Transition] = []
-        if near.zones[track.best] != track.live:
-            self._decide(track, at, transitions)
-        if track.segments[track.best] is not track.fixed:
-            self._fix(track, at - LAG_S, at, transitions)
+        self._say(track, at, transitions)
         self._follow(track)
-        track.heard = {}
+        track.heard, track.searched = {}, False
+        if track.armed is None:
+            self._arm(track)
         return transitions
+
+    def _say(self, track: Track, at: float, transitions: list[Transition]) -> None:
+        assert track.near is not None
+        if track.near.zones[track.best] != track.live:
+            self._decide(track, at, transitions)
+        if track.head() is not track.fixed:
+            self._fix(track, at - LAG_S, at, transitions)
+        track.horizon = max(track.horizon, at - LAG_S)
 
     def _follow(self, track: Track) -> None:
         """In a large venue, keep the neighbourhood around the receiver that hears the badge loudest."""
@@ -146,15 +154,20 @@ class Presence:
         assert track.near is not None
         zone = track.near.zones[track.best]
         scores = track.zone_scores()
+        lost = scores.get(track.live, -inf)
         if zone is None:
-            if at - track.segments[track.best].since < HOLD_S:
-                return
-            against = scores.get(track.live, -inf)
-        elif track.live is None:
-            against = -inf if at - track.since >= SETTLE_S else max((s for z, s in scores.items() if z != zone), default=-inf)
-        else:
-            against = scores.get(track.live, -inf)
-        if -against >= LEAD:
+            if at - track.segments[track.best].since >= HOLD_S:
+                if track.live is None:
+                    return
+            else:
+                zone = max((name for name in scores if name is not None), key=lambda name: scores[name])
+                if zone == track.live or scores[zone] < NEAR_BETWEEN:
+                    return
+        if track.live is None:
+            lost = max((score for name, score in scores.items() if name not in (zone, None)), default=-inf)
+            if at - track.since >= SETTLE_S:
+                lost = -inf
+        if scores[zone] - lost >= LEAD:
             track.live = zone
             transitions.append(Moved(track.badge, zone, at, self._evidence(track, zone, "led")))
 
@@ -168,16 +181,21 @@ class Presence:
             track.fixed = piece
             piece.before = None
 
-    def _report(self, track: Track, number: int, history: list, at: float, transitions: list[Transition]) -> None:
-        piece = history[number]
-        stay = track.stay
+    def _report(
+        self, track: Track, number: int, history: list[Segment], at: float, transitions: list[Transition]
+    ) -> None:
+        piece, stay = history[number], track.stay
         if stay is not None and piece.zone == stay[0]:
             return
         if piece.zone is None and stay is not None:
-            later = next((p for p in history[number + 1:] if p.zone is not None), None)
+            later = next((p for p in history[number + 1 :] if p.zone is not None), None)
             if later is not None and later.zone == stay[0] and later.since - piece.since < BRIDGE_S:
                 return
-        when = piece.since
+        when = (
+            max(piece.since, track.horizon)
+            if number == 0 and track.fixed is not None and piece.before is None
+            else piece.since
+        )
         if stay is not None:
             when = max(when, stay[1])
             transitions.append(Left(track.badge, stay[0], at, when, self._evidence(track, stay[0], "history")))
@@ -189,21 +207,31 @@ class Presence:
     # --- silence ---------------------------------------------------------------------------------------------------
 
     def _arm(self, track: Track) -> None:
-        zone = None if track.live is None else self._model.leave_after_s.get(track.live)
-        track.armed = track.last + max(track.leave_s, zone or 0.0)
+        track.armed = track.last + self._patience(track)
         heappush(self._deadlines, (track.armed, track.badge))
 
-    def _silence(self, track: Track, due: float) -> list[Transition]:
-        """The badge may be gone: unless it was heard meanwhile, or nobody is left who could hear it."""
-        track.armed = None
+    def _patience(self, track: Track) -> float:
+        """How much silence means something: that the badge has left, or where it is that nobody hears it."""
         assert track.near is not None
-        zone = self._model.leave_after_s.get(track.live or "", 0.0)
-        if track.last + max(track.leave_s, zone) > due:
+        if not track.searched and track.near.hidden and track.near.audible[track.best]:
+            return max(3.0, 3.0 * track.interval_s)
+        if not track.near.audible[track.best]:
+            return inf if not any(track.near.audible) else LONGEST_HIDE_S
+        return max(track.leave_s, self._model.leave_after_s.get(track.live or "", 0.0))
+
+    def _silence(self, track: Track, due: float) -> list[Transition]:
+        """The badge may be gone: unless it was heard meanwhile, or is where nobody is left who could hear it."""
+        track.armed = None
+        if track.last + self._patience(track) > due:
             self._arm(track)
             return []
-        if not track.near.audible[track.best]:
-            return []
         transitions: list[Transition] = []
+        if not track.searched and track.near.hidden and track.near.audible[track.best]:
+            track.update(track.near.base[MOST_SENT], due)
+            track.searched = True
+            self._say(track, due, transitions)
+            self._arm(track)
+            return transitions
         self._fix(track, inf, due, transitions)
         if track.stay is not None:
             evidence = self._evidence(track, track.stay[0], "silence")

@@ -18,6 +18,9 @@ FIRST_INTERVAL_S, INTERVAL_MEMORY = 3.0, 16
 SHORTEST_LEAVE_S, LONGEST_LEAVE_S = 10.0, 60.0
 
 
+GAP_S = 2.5  # a step this long after the last has missed packets
+
+
 class Segment:
     """A piece of a history: in this zone (None: between zones or elsewhere) since then, and the piece before it."""
 
@@ -35,16 +38,21 @@ class Track:
     __slots__ = (
         "armed",
         "badge",
+        "beat_s",
         "best",
+        "counted",
+        "decider",
         "due",
         "fixed",
         "gaps",
         "heard",
+        "horizon",
         "interval_s",
         "last",
         "live",
         "near",
         "scores",
+        "searched",
         "segments",
         "since",
         "stepped",
@@ -65,6 +73,7 @@ class Track:
         """When it was heard first after being gone."""
         self.live: str | None = None
         """The zone the fast output has said."""
+        self.horizon = -inf
         self.fixed: Segment | None = None
         """The newest segment that the steady output has dealt with."""
         self.stay: tuple[str, float] | None = None
@@ -72,25 +81,50 @@ class Track:
         self.interval_s, self.gaps = FIRST_INTERVAL_S, 1
         self.armed: float | None = None
         """The deadline that stands in the queue for this badge."""
+        self.beat_s = FIRST_INTERVAL_S
+        """How often the badge sends, as far as it is heard well: the lower fifth of the gaps between packets."""
+        self.decider = ""
+        """The receiver whose packet the last step did not wait for the other receivers' copies of."""
+        self.counted = 0
+        self.searched = False
+        """True when its silence has been weighed already."""
 
     def begin(self, near: Neighbourhood, at: float) -> None:
         """The badge appears: it may be anywhere in the neighbourhood."""
         self.near, self.since, self.stepped = near, at, at
         self.scores = [0.0] * len(near.places)
         self.segments = [Segment(zone, at, None) for zone in near.zones]
-        self.live, self.fixed, self.stay, self.best = None, None, None, 0
+        self.live, self.fixed, self.stay, self.best, self.horizon = None, None, None, 0, -inf
 
     def end(self) -> None:
         """The badge is gone; how often it sends is still known when it comes back."""
         self.near, self.scores, self.segments, self.heard = None, [], [], {}
         self.live = self.fixed = self.stay = self.armed = None
 
+    def sent(self, n: int, at: float) -> int:
+        """How many packets of the step every receiver had a chance to hear, before the one that came just now.
+
+        The others' copies of that one are still to come; those of the packet that decided the step before came since.
+        While some receiver is deaf, the packets that nobody heard count too: they were sent where only that one hears.
+        """
+        decider = self.decider
+        counted = 1 if decider and decider not in self.heard else 0
+        for name, (_, packets) in self.heard.items():
+            counted = max(counted, int(packets) + (name == decider))
+        self.counted = counted = max(counted, n if n > 1 else 0)
+        elapsed = at - self.stepped
+        if self.near is None or not self.near.hidden or elapsed < GAP_S:
+            return counted
+        return max(counted, int(elapsed / self.beat_s))
+
     def learn_interval(self, sent: int, at: float) -> None:
         """Learn how often this badge is heard from the packets of a step."""
         elapsed = at - self.stepped
         if 0.0 < elapsed <= LONGEST_LEAVE_S:
+            gap = elapsed / max(1, self.counted)
             self.gaps = min(self.gaps + 1, INTERVAL_MEMORY)
-            self.interval_s += (elapsed / max(1, sent) - self.interval_s) / self.gaps
+            self.interval_s += (gap - self.interval_s) / self.gaps
+            self.beat_s *= 1.02 if gap > self.beat_s else 0.92
 
     @property
     def leave_s(self) -> float:
@@ -127,7 +161,9 @@ class Track:
         floor = -max(near.costs[0])
         held = dict(zip(old.places, zip(self.scores, self.segments, strict=True), strict=True))
         by_zone = {
-            place.zone: both for place, both in sorted(held.items(), key=lambda item: item[1][0]) if place.zone is not None
+            place.zone: both
+            for place, both in sorted(held.items(), key=lambda item: item[1][0])
+            if place.zone is not None
         }
         origin = self.segments[self.best]
         found = [
@@ -154,10 +190,19 @@ class Track:
         total = sum(odds.values())
         return {zone: value / total for zone, value in odds.items() if zone is not None}
 
+    def head(self) -> Segment:
+        """Where the best history that ends in the zone the fast output has said stands now."""
+        assert self.near is not None
+        zones = self.near.zones
+        if zones[self.best] is None or zones[self.best] == self.live or self.live is None:
+            return self.segments[self.best]
+        best = max((score, k) for k, score in enumerate(self.scores) if zones[k] == self.live)
+        return self.segments[best[1]]
+
     def history(self) -> list[Segment]:
         """The best history's segments after the fixed one, oldest first."""
         pieces: list[Segment] = []
-        piece: Segment | None = self.segments[self.best]
+        piece: Segment | None = self.head()
         while piece is not None and piece is not self.fixed:
             pieces.append(piece)
             piece = piece.before
