@@ -30,10 +30,12 @@ class Gamut:
     def of(cls, corners: object) -> Self | None:
         """Read ``[[x, y], [x, y], [x, y]]`` as a bridge tells it; None for anything else, such as a flat triangle."""
         match corners:
-            case [[*_] as red, [*_] as green, [*_] as blue] if len(red) == len(green) == len(blue) == 2:
-                if not all(isinstance(value, int | float) for value in (*red, *green, *blue)):
-                    return None
-                gamut = cls((red[0], red[1]), (green[0], green[1]), (blue[0], blue[1]))
+            case [
+                [int() | float() as red_x, int() | float() as red_y],
+                [int() | float() as green_x, int() | float() as green_y],
+                [int() | float() as blue_x, int() | float() as blue_y],
+            ]:
+                gamut = cls((red_x, red_y), (green_x, green_y), (blue_x, blue_y))
                 return gamut if abs(_cross(gamut.red, gamut.green, gamut.blue)) > 1e-6 else None
             case _:
                 return None
