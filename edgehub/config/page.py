@@ -73,7 +73,7 @@ class Page:
     def lost_to_comment(self, mark: Mark) -> Mistake | None:
         """Return the mistake of a value that begins with #, and so is a comment and no value."""
         line = self.source(mark)
-        found = re.compile(r"[\s:]*\s(#[^\s,}\]]+)").match(line, mark.column - 1)
+        found = re.compile(r"[\s:]*\s(#\S.*?)\s*(?:\s#.*)?$").match(line, mark.column - 1)
         return swallowed(Mark(mark.line, found.start(1) + 1), found[1]) if found else None
 
     def source(self, mark: Mark) -> str:

@@ -40,7 +40,8 @@ class Registration:
     """The guests of a registration file, in its order, and what was wrong with some of its lines.
 
     A line whose badge cannot be read, or was taken before, is left out. Any other mistake leaves out one value and
-    keeps the guest. Problems never show a line: it holds a guest's data, and messages end up in logs.
+    keeps the guest. These are warnings: one bad line must not keep four hundred guests out. They never
+    show a line: it holds a guest's data, and messages end up in logs.
     """
 
     rows: tuple[Registrant, ...] = ()
@@ -156,7 +157,7 @@ class _Reader:
                 self._report(Mark(line, 1), f'"{purpose}" is nothing a guest can agree to; taken as no', hint)
 
     def _report(self, mark: Mark, message: str, hint: str) -> None:
-        self.problems.append(Problem(self.path.name, mark, message, hint))
+        self.problems.append(Problem(self.path.name, mark, message, hint, severity="warning"))
 
 
 def _parts(text: str) -> Iterable[str]:

@@ -28,7 +28,7 @@ def parse(text: str) -> tuple[Node, list[Mistake]]:
         Mistake: the text is not YAML, holds two documents, or is larger than any configuration.
     """
     try:
-        composer = _Composer(yaml.parse(text, Loader=yaml.SafeLoader), MAX_NODES)
+        composer = _Composer(yaml.parse(text, Loader=yaml.SafeLoader), MAX_NODES, by_hand=True)
         return composer.document(), composer.mistakes
     except yaml.YAMLError as error:
         raise _mistake(error, text) from error
@@ -37,7 +37,7 @@ def parse(text: str) -> tuple[Node, list[Mistake]]:
 def parse_own(text: str) -> Node:
     """Return the tree of a file edgehub wrote itself: the same in C where PyYAML has it, and without small limits."""
     try:
-        return _Composer(yaml.parse(text, Loader=_Fast), 5_000_000).document()
+        return _Composer(yaml.parse(text, Loader=_Fast), 5_000_000, by_hand=False).document()
     except yaml.YAMLError as error:
         raise _mistake(error, text) from error
 
@@ -75,8 +75,9 @@ def _mark(mark: Any) -> Mark | None:
 class _Composer:
     """Builds nodes from PyYAML's events, which know where they stand; keeps the limits and finds repeated keys."""
 
-    def __init__(self, events: Iterator[Any], limit: int) -> None:
+    def __init__(self, events: Iterator[Any], limit: int, *, by_hand: bool) -> None:
         self._events = events
+        self._by_hand = by_hand
         self._left = limit
         self._anchors: dict[str, tuple[Node, int]] = {}
         self.mistakes: list[Mistake] = []
@@ -109,6 +110,8 @@ class _Composer:
 
     def _compose(self, event: Any, depth: int) -> Node:
         if isinstance(event, yaml.ScalarEvent):
+            if self._by_hand:
+                _refuse_open_quote(event)
             return _scalar(event)
         if event.tag is not None and event.tag != "!":
             raise _strange_tag(event)
@@ -153,12 +156,15 @@ def _at(event: Any) -> Mark:
 def _scalar(event: Any) -> Scalar:
     if event.tag not in {*_TEXT_TAGS, "!secret"}:
         raise _strange_tag(event)
-    quoted = event.style in {"'", '"'}
-    if quoted and event.end_mark.line != event.start_mark.line:
-        # Legal YAML, but in these files always a forgotten quote that ate the lines up to the next one.
-        raise Mistake(_at(event), "this quote is never closed on its line", f"Put a {event.style} at its end.")
+    quoted = event.style in {"'", '"', "|", ">"}
     tag = "!secret" if event.tag == "!secret" else None
-    return Scalar(event.value, _at(event), quoted or event.style in {"|", ">"}, tag)
+    return Scalar(event.value, _at(event), quoted, tag)
+
+
+def _refuse_open_quote(event: Any) -> None:
+    # Legal YAML, but in a staff file always a forgotten quote that ate the lines up to the next one.
+    if event.style in {"'", '"'} and event.end_mark.line != event.start_mark.line:
+        raise Mistake(_at(event), "this quote is never closed on its line", f"Put a {event.style} at its end.")
 
 
 def _strange_tag(event: Any) -> Mistake:
