@@ -108,14 +108,14 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-async def reachable(host: str, port: int) -> None:
+async def reachable(host: str, port: int, *, within_s: float = START_S) -> None:
     """Wait until something listens there; raises DemoError when nothing does."""
     try:
-        async with asyncio.timeout(START_S):
+        async with asyncio.timeout(within_s):
             while not await _connects(host, port):  # noqa: ASYNC110 - another process has no event for us
                 await asyncio.sleep(0.05)
     except TimeoutError:
-        raise DemoError(f"Nothing answers at {host}:{port}, where the broker should be.") from None
+        raise DemoError(f"Nothing answers at {host}:{port}, where a server should be.") from None
 
 
 async def _connects(host: str, port: int) -> bool:

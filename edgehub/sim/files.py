@@ -19,7 +19,7 @@ LAMPS = {
     "Foyer": ("Foyer 1", "Foyer 2"),
     "Snacks": ("Snacks 1", "Snacks 2"),
 }
-SCENES = {"Warm lounge": "Lounge", "Bright": "Foyer", "Amber": "Snacks"}
+SCENES = {"Warm lounge": ("Lounge", "#ffb46b"), "Bright": ("Foyer", "#ffe9cf"), "Amber": ("Snacks", "#ff9a2e")}
 ROOM_OF_ZONE = {"party": "Lounge", "coffee": "Foyer", "bacon": "Snacks"}
 
 ZONES = """\

@@ -32,8 +32,9 @@ class ProcessDied(DemoError):  # noqa: N818 - it says what happened
 class Processes:
     """An async context that ends every process started in it, the last one first."""
 
-    def __init__(self, logs: Path) -> None:
+    def __init__(self, logs: Path, *, patience_s: float = PATIENCE_S) -> None:
         self._logs = logs
+        self._patience_s = patience_s
         self._started: dict[str, tuple[asyncio.subprocess.Process, Path]] = {}
         self._libc = ctypes.CDLL(None)
 
@@ -71,7 +72,7 @@ class Processes:
     async def stop(self, names: Sequence[str]) -> None:
         """End these processes together: politely, then not."""
         chosen = [self._started.pop(name)[0] for name in names if name in self._started]
-        await asyncio.gather(*map(_end, chosen))
+        await asyncio.gather(*(_end(process, self._patience_s) for process in chosen))
 
     async def __aenter__(self) -> Self:
         return self
@@ -83,11 +84,11 @@ class Processes:
             await asyncio.shield(self.stop([next(reversed(self._started))]))
 
 
-async def _end(process: asyncio.subprocess.Process) -> None:
+async def _end(process: asyncio.subprocess.Process, patience_s: float) -> None:
     with contextlib.suppress(ProcessLookupError):
         process.terminate()
     try:
-        await asyncio.wait_for(process.wait(), PATIENCE_S)
+        await asyncio.wait_for(process.wait(), patience_s)
     except TimeoutError:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)

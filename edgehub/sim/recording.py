@@ -12,11 +12,11 @@ from edgehub.sim.walkers import survey
 from edgehub.sim.world import Reception, Sender, Truth, Walker, World
 
 SURVEYOR = 1000
-WALK_S = 60.0
+WALK_S = 120.0
 
 
 def record_survey(building: Building, directory: Path, *, seed: int) -> tuple[Path, Path]:
-    """Walk every zone for a minute with one badge; returns the recording (JSON Lines) and the walks (JSON)."""
+    """Walk every zone for two minutes with one badge; returns the recording (JSON Lines) and the walks (JSON)."""
     rng = random.Random(f"survey-{seed}")
     truth: list[Truth] = []
     walker = Walker(survey(building, WALK_S, rng), SURVEYOR, truth.append)
