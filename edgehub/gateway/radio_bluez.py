@@ -76,6 +76,8 @@ class BluezReceiver:
 
     async def run(self) -> None:
         """Scan until cancelled."""
+        while not self._bus.asked:
+            await self._bus.changed(self._patience.longest_retry_s)
         while True:
             adapter = self._choose()
             if obstacle := self._obstacle(adapter):
@@ -96,8 +98,6 @@ class BluezReceiver:
 
     def _obstacle(self, adapter: str) -> tuple[Condition, str] | None:
         """Return why scanning need not even be tried."""
-        if not self._bus.asked:
-            return "starting", "asking BlueZ for its adapters"
         if self._bus.trouble:
             return "gone", self._bus.trouble
         there = self._bus.adapters.get(adapter)

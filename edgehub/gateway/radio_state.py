@@ -40,6 +40,11 @@ class RadioState:
         """Whether not hearing a badge says something about the badge."""
         return self.state == "ok"
 
+    @property
+    def listening(self) -> bool:
+        """Whether a scan runs, heard by somebody or not."""
+        return self.state in {"ok", "starting", "deaf"}
+
 
 Report = Callable[[RadioState], None]
 
