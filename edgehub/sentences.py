@@ -1,0 +1,62 @@
+"""How events read aloud. An event without a sentence reads ``event key=value``, so nothing is ever left unsaid."""
+
+import string
+from collections.abc import Mapping
+from typing import Any, Final
+
+SENTENCES: Final[Mapping[str, str]] = {
+    "gateway.started": "Gateway {gateway} is at work: {zones} zones, edgehub {version}.",
+    "hub.started": "The hub of {site} is at work.",
+    "process.stopping": "Stopping in order.",
+    "process.failed": "Something went wrong that should not: {error}.",
+    "page.open": "The page is at {url}.",
+    "visit.opened": "A guest came to {zone}.",
+    "visit.closed": "A guest left {zone} after {dwell_s}.",
+    "light.shown": "{zone} shows {colour}.",
+    "light.refused": "{zone} could not be lit: {why}.",
+    "radio.state": "Radio {receiver} is {state}: {why}",
+    "radio.power_refused": "The adapter {adapter} of {receiver} cannot be switched: {error}.",
+    "hue.state": "Hue bridge {bridge} is {state}: {why}",
+    "hue.warning": "Hue bridge {bridge}: {why}",
+    "mqtt.state": "The broker is {state}: {why}",
+    "hub.state": "The hub is {state}.",
+    "config.applied": "The new configuration is in force: {zones} zones.",
+    "config.refused": "The new configuration has {mistakes} mistakes; {keeping} stays in force.\n{why}",
+    "config.restart_needed": "{file} changed: that needs a restart.",
+    "store.recovered": "The store was damaged and set aside; what was readable was saved.",
+    "store.shed": "The disk is full: {count} events of class {class} were given up.",
+    "profiles.updated": "{count} profiles came from the hub.",
+    "library.said": "{library}: {text}",
+}
+
+
+def sentence(event: str, fields: Mapping[str, Any]) -> str:
+    """Return the sentence of an event; fields it does not mention follow it as ``key=value``."""
+    template = SENTENCES.get(event)
+    if template is None or not (mentioned := _names(template)) <= fields.keys():
+        return " ".join([event, *_pairs(fields)])
+    spoken = template.format_map({name: _spoken(name, value) for name, value in fields.items()})
+    rest = " ".join(_pairs({name: value for name, value in fields.items() if name not in mentioned}))
+    return f"{spoken} ({rest})" if rest else spoken
+
+
+def duration(seconds: float) -> str:
+    """Say a length of time: ``4 min 10 s``, ``2 h 5 min``."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+def _names(template: str) -> set[str]:
+    return {name for _, name, _, _ in string.Formatter().parse(template) if name}
+
+
+def _spoken(name: str, value: Any) -> str:
+    return duration(value) if name.endswith("_s") and isinstance(value, int | float) else str(value)
+
+
+def _pairs(fields: Mapping[str, Any]) -> list[str]:
+    return [f"{name}={value!r}" if " " in str(value) else f"{name}={value}" for name, value in fields.items()]
