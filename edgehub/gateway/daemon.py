@@ -1,0 +1,359 @@
+"""The gateway daemon: brings up every part, lets the engine decide, and stops in order.
+
+The only module of this package that knows all others. Radio, hub and bridges put what happens into the inbox; one task
+takes it out, asks the engine, and hands the effects to store, bridges and neighbours. None of these is awaited there.
+"""
+
+import asyncio
+import secrets
+from collections.abc import Mapping, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import asdict
+from functools import partial
+from typing import Any, assert_never
+
+import structlog
+
+from edgehub import __version__
+from edgehub.config import Config, ConfigError, fingerprint
+from edgehub.core.engine import Engine
+from edgehub.core.events import (
+    BridgeReported,
+    DropVisit,
+    Effect,
+    HealthChanged,
+    KeepVisit,
+    LinkChanged,
+    Moment,
+    PeerHeard,
+    ProfilesChanged,
+    PublishLevels,
+    PublishOccupancy,
+    Record,
+    ShowWish,
+    VenueChanged,
+)
+from edgehub.core.lighting import Lighting
+from edgehub.core.presence import Model, Survey
+from edgehub.core.profile import Profile, Profiles
+from edgehub.core.speaker import gateway_of
+from edgehub.core.venue import Venue, ZoneLights
+from edgehub.core.wire import EventBody, PeerLevels, Status
+from edgehub.core.wire import events as wire
+from edgehub.core.wish import BackendState, Done, Report
+from edgehub.gateway.hue import HueBridge, KeyFile
+from edgehub.gateway.inbox import Inbox
+from edgehub.gateway.latency import Latencies
+from edgehub.gateway.local import local_profiles
+from edgehub.gateway.radio import Radio, RadioState
+from edgehub.gateway.scribe import Scribe, boot_id
+from edgehub.gateway.service import Service
+from edgehub.gateway.store import Store
+from edgehub.gateway.sync import Listeners, Sync
+from edgehub.gateway.watch import edits
+
+log = structlog.get_logger("edgehub.gateway")
+
+STATUS_EVERY_S = 5.0
+"""How often counters in the status are brought up to date; a change of state is told at once."""
+
+
+class Gateway:
+    """One gateway. `run` returns when it is cancelled.
+
+    Args:
+        config: valid; later edits are watched for.
+    """
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+        self.inbox = Inbox()
+        self.latencies = Latencies()
+        self.service = Service()
+        self.radio_states: dict[str, RadioState] = {}
+        bluetooth = config.installation.bluetooth
+        self.radio = Radio(bluetooth, self.name, self.inbox.hear, self._radio_changed)
+        self.scribe = Scribe(boot_id() if bluetooth.source == "bluez" else secrets.token_hex(16))
+        self.bridges: dict[str, HueBridge] = {}
+        self.sync: Sync | None = None
+        self.config_state: dict[str, Any] = {"state": "applied"}
+        self.venue = config.venue
+
+    @property
+    def name(self) -> str:
+        """Of this gateway."""
+        return self.config.installation.gateway
+
+    @property
+    def now(self) -> Moment:
+        """This moment on the three clocks."""
+        clock = self.radio.clock
+        return Moment(clock.now(), asyncio.get_running_loop().time(), clock.wall_us())
+
+    async def run(self) -> None:
+        """Bring everything up, decide until cancelled, and take everything down in the opposite order."""
+        async with AsyncExitStack() as stack:
+            await self._open_store(stack)
+            await stack.enter_async_context(self.radio)
+            await self._start_engine()
+            await self._open_bridges(stack)
+            await self._open_sync(stack)
+            await self._open_page(stack)
+            self.service.ready()
+            log.info("gateway.started", gateway=self.name, zones=len(self.venue.zones), version=__version__)
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._decide(), name="decide")
+                tasks.create_task(self._watch_files(), name="watch files")
+                tasks.create_task(self._keep_status(), name="keep status")
+
+    # --- parts
+
+    async def _open_store(self, stack: AsyncExitStack) -> None:
+        quota = self.config.installation.storage.quota_bytes
+        self.store = await stack.enter_async_context(Store(self.config.state, boot_id=boot_id(), quota_bytes=quota))
+        if self.store.recovered is not None:
+            log.error("store.recovered", **asdict(self.store.recovered))
+
+    async def _start_engine(self) -> None:
+        self.engine = Engine(
+            self.name,
+            self.venue,
+            model=self._model(self.config),
+            lighting=self._lighting(self.venue, None),
+            profiles=Profiles(await self._known_profiles()),
+            new_id=lambda: secrets.token_hex(8),
+        )
+        now = self.now
+        self.engine.start([self.scribe.recall(kept, now) for kept in await self.store.open_visits()], now)
+
+    async def _known_profiles(self) -> list[Profile]:
+        """What the hub gave us; before it ever did, what the staff's list says."""
+        held = await self.store.profiles()
+        if held or self.config.registration is None:
+            return held
+        return local_profiles(self.config.registration)
+
+    async def _open_bridges(self, stack: AsyncExitStack) -> None:
+        keys = KeyFile(self.config.state / "hue-keys.json")
+        for nickname, settings in self.config.installation.hue.items():
+            bridge = HueBridge(
+                nickname,
+                settings.host,
+                keys,
+                _lights_on(nickname, self.venue),
+                report=self._bridge_reported,
+                on_state=partial(self._bridge_changed, nickname),
+            )
+            self.bridges[nickname] = await stack.enter_async_context(bridge)
+
+    async def _open_sync(self, stack: AsyncExitStack) -> None:
+        installation = self.config.installation
+        if installation.mqtt is None:
+            return
+        self.config_state["hash"] = fingerprint(self.config.directory, self.config.state).digest
+        listeners = Listeners(
+            link=lambda connected: self.inbox.put(LinkChanged(connected)),
+            profiles=lambda profiles: self.inbox.put(ProfilesChanged(profiles)),
+            peer_levels=self._peer_heard,
+            peer_status=self._peer_changed,
+        )
+        sync = Sync(
+            installation.mqtt,
+            self.store,
+            site=installation.site,
+            gateway=self.name,
+            listeners=listeners,
+            status=self._status(),
+        )
+        self.sync = await stack.enter_async_context(sync)
+
+    async def _open_page(self, stack: AsyncExitStack) -> None:
+        web = self.config.installation.web
+        if web is None:
+            return
+        # Imported here: a gateway without a page carries no web server in its memory (SPD8, SPD9).
+        from edgehub.gateway.board import GatewayBoard
+        from edgehub.web.page import serve
+
+        url = await stack.enter_async_context(serve(GatewayBoard(self), web.host, web.port))
+        log.info("page.open", url=url)
+
+    def _model(self, config: Config) -> Model:
+        survey = None if config.learned.survey is None else Survey.from_dict(config.learned.survey)
+        return Model.of(config.venue, survey, config.installation.receivers)
+
+    def _lighting(self, venue: Venue, before: Lighting | None) -> Lighting:
+        zones = {zone.id: zone.lights for zone in venue.zones.values() if zone.lights is not None}
+        return Lighting(zones, _shares(venue), before=before)
+
+    # --- deciding
+
+    async def _decide(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            await self.inbox.wait(self._patience(loop.time()))
+            events, since = self.inbox.take()
+            now = self.now if since is None else self.now._replace(real=since)
+            for event in events:
+                self._perform(self.engine.handle(event, now), now)
+
+    def _patience(self, real: float) -> float | None:
+        """How long nothing is due, s."""
+        decision, lamps = self.engine.next_deadline()
+        due = [at for at in (None if decision is None else self.radio.clock.at(decision), lamps) if at is not None]
+        return max(0.0, min(due) - real) if due else None
+
+    def _perform(self, effects: Sequence[Effect], now: Moment) -> None:
+        written: list[Record | KeepVisit | DropVisit] = []
+        for effect in effects:
+            match effect:
+                case Record() | KeepVisit() | DropVisit():
+                    written.append(effect)
+                case ShowWish(wish):
+                    self.bridges[wish.bridge].submit(wish)
+                case PublishLevels(levels):
+                    self._publish_levels(levels, now)
+                case PublishOccupancy(zone, count):
+                    if self.sync is not None:
+                        self.sync.publish_occupancy(zone, count)
+                case _:
+                    assert_never(effect)
+        if written:
+            self.store.record(*self.scribe.write(written, now))
+            _log_visits(written)
+
+    def _publish_levels(self, levels: Sequence[tuple[str, float, int]], now: Moment) -> None:
+        if self.sync is not None:
+            rounded = tuple((badge, round(level, 1), n) for badge, level, n in levels)
+            self.sync.publish_levels(PeerLevels(round(now.decision, 3), self.radio_state()["state"], rounded))
+
+    def _note(self, body: EventBody) -> None:
+        """Write down something about ourselves."""
+        now = self.now
+        self.store.record(*self.scribe.write([Record(body, None, now.decision)], now))
+
+    # --- what parts report
+
+    def _radio_changed(self, state: RadioState) -> None:
+        before = self.radio_states.get(state.receiver)
+        self.radio_states[state.receiver] = state
+        if before is not None and (before.state, before.why) == (state.state, state.why):
+            return
+        self.inbox.put(HealthChanged(self.name, any(s.healthy for s in self.radio_states.values())))
+        self._note(wire.RadioState(receiver=state.receiver, state=state.state, why=state.why or None))
+        self._tell_status()
+
+    def _bridge_reported(self, report: Report) -> None:
+        if isinstance(report, Done) and report.ok and report.sent_at is not None and report.wish.kind == "colour":
+            self.latencies.add(report.sent_at - report.wish.wished_at)
+        self.inbox.put(BridgeReported(report))
+
+    def _bridge_changed(self, nickname: str, state: BackendState) -> None:
+        log.info("hue.state", bridge=nickname, state=state.state, why=state.why)
+        for warning in self.bridges[nickname].warnings if nickname in self.bridges else ():
+            log.warning("hue.warning", bridge=nickname, why=warning)
+        self._note(wire.HueState(bridge=nickname, state=state.state, why=state.why or None))
+        self._tell_status()
+
+    def _peer_heard(self, gateway: str, levels: PeerLevels) -> None:
+        self.inbox.put(PeerHeard(gateway, levels.levels))
+
+    def _peer_changed(self, gateway: str, status: Status) -> None:
+        hears = status.state == "online" and status.detail("radio").get("state") == "ok"
+        self.inbox.put(HealthChanged(gateway, hears))
+
+    # --- status
+
+    def _status(self) -> Mapping[str, Any]:
+        stats = self.store.stats()
+        return {
+            "versions": {"edgehub": __version__},
+            "config": dict(self.config_state),
+            "radio": self.radio_state(),
+            "hue": {name: asdict(bridge.state) for name, bridge in self.bridges.items()},
+            "store": {"state": "failing" if self.store.failing else "ok", "why": self.store.failing or ""},
+            "backlog": stats.backlog,
+            "metrics": {
+                "heard": self.engine.sightings.heard,
+                "unknown": self.engine.sightings.unknown,
+                "malformed": dict(self.engine.sightings.malformed),
+                "dropped": self.inbox.dropped + sum(state.dropped for state in self.radio.states.values()),
+                "committed": stats.committed,
+                "acknowledged": stats.acknowledged,
+                "latency_ms": self.latencies.summary_ms(),
+            },
+        }
+
+    def radio_state(self) -> dict[str, str]:
+        """The best of our receivers speaks for all."""
+        states = list(self.radio_states.values())
+        best = next((state for state in states if state.healthy), states[0] if states else None)
+        return {"state": best.state, "why": best.why} if best else {"state": "starting", "why": ""}
+
+    def _tell_status(self) -> None:
+        if self.sync is not None:
+            self.sync.set_status(**self._status())
+
+    async def _keep_status(self) -> None:
+        while True:
+            self._tell_status()
+            self.service.status(self._sentence())
+            self.service.watchdog()
+            await asyncio.sleep(min(STATUS_EVERY_S, self.service.watchdog_s or STATUS_EVERY_S))
+
+    def _sentence(self) -> str:
+        people = len(self.engine.greeter.where)
+        hub = "works alone" if self.sync is None else "hub online" if self.sync.hub_online else "hub away"
+        return f"radio {self.radio_state()['state']}, {people} guests near, {hub}, {self.store.backlog} events wait"
+
+    # --- edits
+
+    async def _watch_files(self) -> None:
+        async for digest, found in edits(self.config.directory, self.config.state):
+            if isinstance(found, ConfigError):
+                self._refuse(digest, found)
+            else:
+                self._apply(digest, found)
+
+    def _refuse(self, digest: str, error: ConfigError) -> None:
+        first = error.problems[0]
+        why = f"{first.file}:{first.mark.line}:{first.mark.column}: {first.message}"
+        self.config_state |= {"state": "refused", "refused_hash": digest, "error": why}
+        log.error("config.refused", why=why, mistakes=len(error.problems), keeping="the last good configuration")
+        self._note(wire.ConfigRefused(hash=digest, error=why))
+        self._tell_status()
+
+    def _apply(self, digest: str, config: Config) -> None:
+        if config.installation != self.config.installation:
+            log.warning("config.restart_needed", file="edgehub.yaml")
+        venue, lighting = config.venue, self._lighting(config.venue, self.engine.greeter.lighting)
+        self.service.reloading()
+        self.inbox.put(VenueChanged(venue, self._model(config), lighting))
+        for nickname, bridge in self.bridges.items():
+            bridge.configure(_lights_on(nickname, venue))
+        self.venue = venue
+        self.config_state = {"state": "applied", "hash": digest}
+        log.info("config.applied", hash=digest, zones=len(venue.zones))
+        self._note(wire.ConfigApplied(hash=digest))
+        self._tell_status()
+        self.service.ready()
+
+
+def _lights_on(bridge: str, venue: Venue) -> list[ZoneLights]:
+    return [zone.lights for zone in venue.zones.values() if zone.lights is not None and zone.lights.bridge == bridge]
+
+
+def _shares(venue: Venue) -> dict[str, int]:
+    """Bridge → how many gateways may drive it: each keeps to its part of the bridge's rate without asking the others."""
+    users: dict[str, set[str]] = {}
+    for zone in venue.zones.values():
+        if zone.lights is not None:
+            users.setdefault(zone.lights.bridge, set()).update(gateway_of(receiver) for receiver in zone.heard_by)
+    return {bridge: max(1, len(gateways)) for bridge, gateways in users.items()}
+
+
+def _log_visits(effects: Sequence[Record | KeepVisit | DropVisit]) -> None:
+    """One line a visit, without the person."""
+    for effect in effects:
+        if isinstance(effect, Record) and isinstance(effect.body, wire.VisitLeft):
+            log.info("visit.closed", zone=effect.body.zone, dwell_s=round(effect.body.dwell_s))
