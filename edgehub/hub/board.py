@@ -1,0 +1,167 @@
+"""The board: what a venue may put on a screen, as one picture that the page draws.
+
+Names only of guests who agreed to be named, and guests only if they agreed to be remembered.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, tzinfo
+from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from edgehub.core.venue import Venue, Zone
+from edgehub.core.wire import Status, succeed
+from edgehub.core.wire.events import LightShown
+from edgehub.hub.intake import Light
+from edgehub.hub.ledger import Ledger
+from edgehub.hub.roster import Roster
+
+LEADERS = 5
+LIVE_US = 60_000_000
+"""Events this fresh show that the venue's clock is ours; else (a simulated day) the newest event tells the time."""
+UNKNOWN_LIGHT: Mapping[str, Any] = {"colour": None, "state": "unknown", "why": "Nothing has been heard of this light."}
+NO_LIGHT: Mapping[str, Any] = {"colour": None, "state": "none", "why": ""}
+
+
+class Board:
+    """What the hub knows, as a picture. The page waits for `changed` and takes a `snapshot`."""
+
+    def __init__(
+        self, site: str, venue: Venue, ledger: Ledger, roster: Roster, *, wall_us: Callable[[], int], speed: float = 1
+    ) -> None:
+        self._site = site
+        self._venue = venue
+        self._ledger = ledger
+        self._roster = roster
+        self._wall_us = wall_us
+        self._speed = speed
+        self._latest_us = 0
+        self._lights: dict[str, Mapping[str, Any]] = {}
+        self._counts: dict[str, int] = {}
+        self._gateways: dict[str, Status] = {}
+        self._zones: dict[str, Zone] = dict(venue.zones)
+        self.hub: dict[str, Any] = {"state": "starting"}
+        self.totals: dict[str, int] = {}
+        self._changed = asyncio.Condition()
+        self._version = 0
+        self._seen = 0
+
+    async def changed(self) -> None:
+        """Wait until something changed since the last call."""
+        async with self._changed:
+            await self._changed.wait_for(lambda: self._version != self._seen)
+            self._seen = self._version
+
+    async def touch(self) -> None:
+        """Something changed."""
+        async with self._changed:
+            self._version += 1
+            self._changed.notify_all()
+
+    def take_status(self, gateway: str, status: Status) -> None:
+        """A gateway said how it is."""
+        self._gateways[gateway] = succeed(self._gateways.get(gateway), status)
+
+    def take_count(self, zone: str, count: int) -> None:
+        """A gateway said how many are in a zone."""
+        self._counts[zone] = count
+
+    def take_lights(self, lights: list[Light], latest_us: int) -> None:
+        """Bridges showed or refused something."""
+        for light in lights:
+            self._lights[light.zone] = _light(light)
+        self._latest_us = max(self._latest_us, latest_us)
+
+    def online(self) -> list[str]:
+        """Names of the gateways that are there."""
+        return [name for name, status in self._gateways.items() if status.state == "online"]
+
+    def _now_us(self) -> int:
+        wall_us = self._wall_us()
+        return wall_us if abs(wall_us - self._latest_us) < LIVE_US or not self._latest_us else self._latest_us
+
+    def snapshot(self) -> dict[str, Any]:
+        """The picture of now."""
+        now_us = self._now_us()
+        people = self._people(now_us)
+        return {
+            "site": self._site,
+            "event": self._venue.event.name,
+            "clock": datetime.fromtimestamp(now_us / 1e6, self._zone_of_time()).isoformat(timespec="seconds"),
+            "speed": self._speed,
+            "zones": [self._zone(zone, people) for zone in self._zones.values()],
+            "people": people,
+            "leaders": self._leaders(now_us),
+            "gateways": [_gateway(name, status) for name, status in sorted(self._gateways.items())],
+            "hub": self.hub,
+            "totals": self.totals,
+        }
+
+    def _zone_of_time(self) -> tzinfo:
+        try:
+            return ZoneInfo(self._venue.event.timezone)
+        except (ZoneInfoNotFoundError, ValueError):
+            return UTC
+
+    def _people(self, now_us: int) -> list[dict[str, Any]]:
+        found = []
+        for profile in self._roster:
+            if not self._roster.remembered(profile.person):
+                continue
+            stay = self._ledger.whereabouts(profile.person, now_us)
+            zone = None if stay is None else stay.zone
+            since_s = 0 if stay is None else max(0, round((now_us - stay.entered_us) / 1e6))
+            found.append({**self._shown(profile.person), "zone": zone, "since_s": since_s})
+        return found
+
+    def _shown(self, person: str) -> dict[str, Any]:
+        profile = self._roster.of(person)
+        # Who did not agree to lights is drawn, but not in a colour that would single them out.
+        colour = profile.colour if profile is not None and "lights" in profile.consent else None
+        return {"id": person, "label": self._roster.name(person), "colour": colour or "#9aa0a6"}
+
+    def _zone(self, zone: Zone, people: list[dict[str, Any]]) -> dict[str, Any]:
+        here = sum(person["zone"] == zone.id for person in people)
+        dark = NO_LIGHT if zone.lights is None else UNKNOWN_LIGHT
+        return {
+            "id": zone.id,
+            "name": zone.name,
+            "sponsor": zone.sponsor,
+            "count": self._counts.get(zone.id, here),
+            "light": self._lights.get(zone.id, dark),
+            "box": None,
+        }
+
+    def _leaders(self, now_us: int) -> dict[str, list[dict[str, Any]]]:
+        totals: dict[str, list[tuple[float, str]]] = {zone: [] for zone in self._zones}
+        for person in self._ledger:
+            for zone, dwell_s in self._ledger.dwell_s(person, now_us).items():
+                totals.setdefault(zone, []).append((dwell_s, person))
+        return {
+            zone: [
+                {**self._shown(person), "dwell_s": round(dwell_s)} for dwell_s, person in sorted(rows)[::-1][:LEADERS]
+            ]
+            for zone, rows in totals.items()
+        }
+
+
+def _light(light: Light) -> dict[str, Any]:
+    if not isinstance(light, LightShown):
+        return {"colour": light.colour, "state": "refused", "why": light.why}
+    if light.colour is not None:
+        return {"colour": light.colour, "state": "people", "why": "In a guest's favourite colour."}
+    return {"colour": None, "state": "idle", "why": f"Nobody is here: {light.scene or 'as it was'}."}
+
+
+def _gateway(name: str, status: Status) -> dict[str, Any]:
+    radio = status.detail("radio").get("state", "unknown")
+    bridges = [value for value in status.detail("hue").values() if isinstance(value, Mapping)]
+    worst = next((bridge["state"] for bridge in bridges if bridge.get("state") not in (None, "ok")), None)
+    return {
+        "id": name,
+        "state": status.state,
+        "radio": radio,
+        "hue": worst or ("ok" if bridges else "none"),
+        "backlog": status.details.get("backlog", 0),
+        "why": status.details.get("why") or "",
+    }

@@ -1,0 +1,286 @@
+"""The hub's composition root: broker, store, registration and page; commits before it acknowledges.
+
+Messages that wait together are committed together, so that a busy hub pays for one sync however many gateways speak.
+"""
+
+import asyncio
+import secrets
+import time
+from collections.abc import Awaitable, Callable, Iterable
+from contextlib import AsyncExitStack, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import structlog
+
+from edgehub.config import ConfigError, MqttSettings, read_registration
+from edgehub.core.venue import Venue
+from edgehub.core.wire import Ask, HubStatus, SiteTopics, Status, WireError, pages
+from edgehub.core.wire.fields import an_integer, need, read_object
+from edgehub.hub.board import Board
+from edgehub.hub.intake import Intake, Work
+from edgehub.hub.ledger import Ledger, Stay
+from edgehub.hub.roster import Person, Roster
+from edgehub.hub.store import HubStore, Step, StoreError
+from edgehub.mqtt import Connected, Happening, Lost, Message, Mqtt, Will
+
+log = structlog.get_logger("edgehub.hub")
+
+REGISTRATION_EVERY_S = 1.0
+PICTURE_EVERY_S = 0.5
+GOODBYE_S = 1.0
+PROFILE_EXPIRY_S = 60
+"""Profiles are personal: a broker keeps them no longer for a gateway that is slow."""
+
+
+@dataclass(frozen=True, slots=True)
+class HubSettings:
+    """What a hub needs to know.
+
+    ``page`` is where the page listens, or None; ``speed`` is what the page shows of a simulated venue's clock.
+    """
+
+    site: str
+    mqtt: MqttSettings
+    database: Path
+    registration: Path | None = None
+    venue: Venue = field(default_factory=Venue)
+    page: tuple[str, int] | None = None
+    speed: float = 1.0
+
+
+def wall_us() -> int:
+    """The wall clock, µs since 1970."""
+    return time.time_ns() // 1000
+
+
+class Hub:
+    """A running hub. `run` until cancelled; `stop` says goodbye first."""
+
+    def __init__(self, settings: HubSettings, store: HubStore) -> None:
+        self._settings = settings
+        self._store = store
+        self._topics = SiteTopics(settings.site)
+        self.generation = secrets.token_hex(8)
+        every = self._topics.every
+        self.mqtt = Mqtt(
+            settings.mqtt,
+            f"{settings.site}-hub",
+            subscriptions=[(every.events("+"), 1), (every.ask, 1), (every.status, 1), (self._topics.zone("+"), 1)],
+            will=Will(self._topics.hub_status, HubStatus("offline", self.generation).to_json()),
+        )
+        self.failing: str | None = None
+
+    async def load(self) -> None:
+        """Read back what the store holds."""
+        settings = self._settings
+        stays = [Stay(*row) for row in await self._store.select("stays")]
+        people = [Person.of_row(row) for row in await self._store.select("people")]
+        self.ledger = Ledger(stays)
+        self.roster = Roster(people, need_consent=settings.venue.privacy.need_consent)
+        received = await self._store.select("received")
+        self.intake = Intake(received, self.ledger, self.roster.remembered, self.generation)
+        self.board = Board(
+            settings.site, settings.venue, self.ledger, self.roster, wall_us=wall_us, speed=settings.speed
+        )
+        [(events, conflicts, quarantined, shed)] = await self._store.select("counts")
+        self.board.totals = {
+            "guests": len(list(self.roster)),
+            "visits": len(stays),
+            "events": events,
+            "duplicates": 0,
+            "conflicts": conflicts,
+            "quarantined": quarantined,
+            "shed": shed,
+        }
+
+    async def run(self) -> None:
+        """Take in, read the registration again when it changes, and redraw."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._listen(), name="hub intake")
+            tasks.create_task(self._follow_registration(), name="hub registration")
+            tasks.create_task(self._redraw(), name="hub board")
+
+    async def stop(self) -> None:
+        """Say that events are not taken any more."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(GOODBYE_S):
+                offline = HubStatus("offline", self.generation).to_json()
+                await self.mqtt.publish(self._topics.hub_status, offline, retain=True)
+                await self.mqtt.flush(GOODBYE_S)
+
+    # --- messages ---------------------------------------------------------------------------------------------------
+
+    async def _listen(self) -> None:
+        while True:
+            await self._take(await self.mqtt.take())
+
+    async def _take(self, happenings: Iterable[Happening]) -> None:
+        events: list[tuple[str, bytes]] = []
+        for happening in happenings:
+            match happening:
+                case Connected():
+                    await self._say_online()
+                case Lost(why):
+                    log.warning("hub.broker_lost", why=why)
+                case Message():
+                    await self._read(happening, events)
+        if events:
+            await self._commit(events)
+
+    async def _say_online(self) -> None:
+        log.info("hub.online", site=self._settings.site, broker=self.mqtt.broker)
+        await self.mqtt.publish(self._topics.hub_status, HubStatus("online", self.generation).to_json(), retain=True)
+
+    async def _read(self, message: Message, events: list[tuple[str, bytes]]) -> None:
+        try:
+            gateway, rest = self._topics.read(message.topic)
+            match rest.split("/"):
+                case ["up", "events", _]:
+                    events.append((gateway, message.payload))
+                case ["up", "ask"]:
+                    await self._answer(gateway, Ask.read(message.payload))
+                case ["status"] if gateway != "hub":
+                    self.board.take_status(gateway, Status.read(message.payload))
+                case [zone] if gateway == "zones":
+                    raw = read_object(message.payload, limit=1024)
+                    self.board.take_count(zone, an_integer(need(raw, "count"), "count"))
+        except WireError as error:
+            log.warning("hub.unreadable", topic=message.topic, why=str(error))
+
+    async def _commit(self, messages: list[tuple[str, bytes]]) -> None:
+        work = self.intake.work(messages, wall_us())
+        if not await self._write(work.steps()):
+            return  # nothing is acknowledged, so everything comes again
+        self.intake.settle(work)
+        self._count(work)
+        self.board.take_lights(work.lights, work.latest_us)
+        for gateway, ack in self.intake.acks(work.received):
+            await self.mqtt.publish(self._topics.gateway(gateway).ack, ack.to_json())
+
+    def _count(self, work: Work) -> None:
+        totals = self.board.totals
+        totals["events"] += len(work.events)
+        totals["visits"] += work.visits
+        totals["duplicates"] += len(work.again)
+        totals["quarantined"] += len(work.quarantine)
+        totals["shed"] += sum(row[4] for row in work.shed)
+
+    async def _write(self, steps: Iterable[Step]) -> bool:
+        try:
+            await self._store.write(steps)
+        except (StoreError, OSError) as error:
+            if self.failing is None:
+                log.error("hub.store_failing", why=str(error))  # noqa: TRY400  # a state, told in a sentence
+            self.failing = str(error)
+            return False
+        self.failing = None
+        return True
+
+    async def _answer(self, gateway: str, ask: Ask) -> None:
+        topics = self._topics.gateway(gateway)
+        for mark in ask.marks:
+            ack = self.intake.ack(gateway, mark.epoch, mark.partition)
+            await self.mqtt.publish(topics.ack, ack.to_json())
+        since = ask.profiles_since
+        if since > self.roster.revision and self.roster.revision:
+            await self._change(self.roster.restamp(since))
+        await self._send_profiles(gateway, since)
+
+    async def _send_profiles(self, gateway: str, since: int) -> None:
+        for page in pages(self.roster.since(since), since=since):
+            topic = self._topics.gateway(gateway).profiles
+            await self.mqtt.publish(topic, page.to_json(), expiry_s=PROFILE_EXPIRY_S)
+
+    # --- registration -----------------------------------------------------------------------------------------------
+
+    async def _follow_registration(self) -> None:
+        path = self._settings.registration
+        seen: tuple[int, int] | None = None
+        while path is not None:
+            found = _fingerprint(path)
+            # Two looks alike: an editor that is still writing must not make half the guests vanish.
+            if found != seen:
+                await asyncio.sleep(0 if seen is None else REGISTRATION_EVERY_S)
+                if _fingerprint(path) == found:
+                    seen = found
+                    await self._read_registration(path)
+            await asyncio.sleep(REGISTRATION_EVERY_S)
+
+    async def _read_registration(self, path: Path) -> None:
+        try:
+            registration = read_registration(path, self._settings.venue.badges)
+        except ConfigError as error:
+            log.error("registration.refused", why=str(error), guests_kept=len(list(self.roster)))  # noqa: TRY400  # says it all
+            return
+        for problem in registration.problems:
+            log.warning("registration.line", problem=str(problem))
+        before = self.roster.revision
+        changed = self.roster.compare(registration, wall_us())
+        if changed and await self._change(changed):
+            log.info("registration.read", guests=len(registration), changed=len(changed))
+            for gateway in self.board.online():
+                await self._send_profiles(gateway, before)
+
+    async def _change(self, people: list[Person]) -> bool:
+        """Store persons; whoever may not be remembered any more is forgotten in the same transaction."""
+        trial = Roster(people, need_consent=self._settings.venue.privacy.need_consent)
+        forgotten = [(person.profile.person,) for person in people if not trial.remembered(person.profile.person)]
+        steps: list[Step] = [
+            ("put_person", [Person(None, one.profile).row() for one in people]),  # frees badges that change hands
+            ("put_person", [one.row() for one in people]),
+            ("forget_stays", forgotten),
+            ("forget_events", forgotten),
+        ]
+        if not await self._write(steps):
+            return False
+        self.roster.settle(people)
+        for (person,) in forgotten:
+            self.ledger.forget(person)
+        self.board.totals["guests"] = len(list(self.roster))
+        return True
+
+    # --- picture ----------------------------------------------------------------------------------------------------
+
+    async def _redraw(self) -> None:
+        while True:
+            broker = "online" if self.mqtt.connected else "no broker"
+            why = self.failing or self.mqtt.why or self.mqtt.complaint or ""
+            self.board.hub = {"state": "failing" if self.failing else broker, "why": why}
+            await self.board.touch()
+            await asyncio.sleep(PICTURE_EVERY_S)
+
+
+def _fingerprint(path: Path) -> tuple[int, int]:
+    try:
+        found = path.stat()
+    except OSError:
+        return (0, 0)
+    return found.st_mtime_ns, found.st_size
+
+
+async def run_hub(
+    settings: HubSettings, *, stop: asyncio.Event, ready: Callable[[Hub, str | None], Awaitable[None]] | None = None
+) -> None:
+    """Run a hub until ``stop`` is set.
+
+    ``ready`` is told once, with the address of the page if there is one. Raises StoreError when the database cannot
+    be opened, OSError when the page cannot listen.
+    """
+    async with AsyncExitStack() as exits:
+        store = await exits.enter_async_context(HubStore(settings.database))
+        hub = Hub(settings, store)
+        await hub.load()
+        address = None
+        if settings.page is not None:
+            from edgehub.web.page import serve
+
+            address = await exits.enter_async_context(serve(hub.board, *settings.page))
+        await exits.enter_async_context(hub.mqtt)
+        tasks = await exits.enter_async_context(asyncio.TaskGroup())
+        running = tasks.create_task(hub.run(), name="hub")
+        if ready is not None:
+            await ready(hub, address)
+        await stop.wait()
+        await hub.stop()
+        running.cancel()

@@ -1,0 +1,130 @@
+"""The ledger of stays: who was where, and for how long, with no minute counted twice.
+
+Gateways report stays; after a takeover or an outage two of them may report one stay, or stays of one guest in two
+zones that overlap. Stays of one guest in one zone that overlap or touch are one. Where stays in different zones
+overlap, the later arrival has the time: somebody who walked into B has left A, and is back in A when B is over.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import pairwise
+
+TOUCH_US = 2_000_000
+"""Stays at most this far apart touch: a takeover closes one and opens the next within a second or two."""
+STALE_US = 120_000_000
+"""An open stay is reported once a minute; unheard of for twice that, it counts no further."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stay:
+    """A stay as a gateway reported it. Wall times in µs since 1970."""
+
+    gateway: str
+    visit: str
+    person: str
+    zone: str
+    entered_us: int
+    seen_us: int
+    left_us: int | None
+    start: int
+    seq: int
+    """With ``start``, where the report stands in the gateway's sequence: the later one is right."""
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """Which stay."""
+        return self.gateway, self.visit
+
+    def supersedes(self, other: "Stay") -> bool:
+        """True when this was reported later."""
+        return (self.start, self.seq) > (other.start, other.seq)
+
+    def until(self, now_us: int) -> int:
+        """When it ended, or up to when it counts so far."""
+        if self.left_us is not None:
+            return self.left_us
+        return max(self.seen_us, min(now_us, self.seen_us + STALE_US))
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """A stretch of time in a zone."""
+
+    zone: str
+    begin_us: int
+    end_us: int
+
+
+def joined(intervals: Iterable[Interval]) -> list[Interval]:
+    """Intervals of one zone, overlapping and touching ones made one; in order."""
+    made: list[Interval] = []
+    for one in sorted(intervals, key=lambda interval: interval.begin_us):
+        if made and one.begin_us <= made[-1].end_us + TOUCH_US:
+            made[-1] = Interval(one.zone, made[-1].begin_us, max(made[-1].end_us, one.end_us))
+        else:
+            made.append(one)
+    return made
+
+
+def reconciled(intervals: Iterable[Interval]) -> list[Interval]:
+    """Intervals of one guest, cut so that no two overlap: at each moment the latest arrival has the time."""
+    intervals = [one for one in intervals if one.begin_us < one.end_us]
+    edges = sorted({edge for one in intervals for edge in (one.begin_us, one.end_us)})
+    made: list[Interval] = []
+    for begin, end in pairwise(edges):
+        here = [one for one in intervals if one.begin_us <= begin and end <= one.end_us]
+        if here:
+            zone = max(here, key=lambda one: (one.begin_us, -one.end_us, one.zone)).zone
+            if made and made[-1].zone == zone and made[-1].end_us == begin:
+                made[-1] = Interval(zone, made[-1].begin_us, end)
+            else:
+                made.append(Interval(zone, begin, end))
+    return made
+
+
+class Ledger:
+    """All stays, by guest."""
+
+    def __init__(self, stays: Iterable[Stay] = ()) -> None:
+        self._stays: dict[tuple[str, str], Stay] = {}
+        self._people: dict[str, set[tuple[str, str]]] = {}
+        for stay in stays:
+            self.put(stay)
+
+    def find(self, gateway: str, visit: str) -> Stay | None:
+        """The stay as last reported."""
+        return self._stays.get((gateway, visit))
+
+    def put(self, stay: Stay) -> None:
+        """Take a report."""
+        self._stays[stay.key] = stay
+        self._people.setdefault(stay.person, set()).add(stay.key)
+
+    def forget(self, person: str) -> None:
+        """Drop everything about a guest."""
+        for key in self._people.pop(person, ()):
+            del self._stays[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._people)
+
+    def visits(self, person: str, now_us: int) -> list[Interval]:
+        """The guest's visits, joined: as they are counted."""
+        zones: dict[str, list[Interval]] = {}
+        for key in self._people.get(person, ()):
+            stay = self._stays[key]
+            zones.setdefault(stay.zone, []).append(Interval(stay.zone, stay.entered_us, stay.until(now_us)))
+        return [visit for intervals in zones.values() for visit in joined(intervals)]
+
+    def dwell_s(self, person: str, now_us: int) -> Mapping[str, float]:
+        """Zone → seconds the guest was in it."""
+        totals: dict[str, float] = {}
+        for one in reconciled(self.visits(person, now_us)):
+            totals[one.zone] = totals.get(one.zone, 0.0) + (one.end_us - one.begin_us) / 1e6
+        return totals
+
+    def whereabouts(self, person: str, now_us: int) -> Stay | None:
+        """The open stay the guest is in: the latest arrival, unless long unheard of."""
+        stays = (self._stays[key] for key in self._people.get(person, ()))
+        here = [stay for stay in stays if stay.left_us is None and now_us - stay.seen_us <= STALE_US]
+        return max(here, key=lambda stay: stay.entered_us, default=None)

@@ -1,0 +1,103 @@
+"""`edgehub hub`: run the reference hub."""
+
+import argparse
+import asyncio
+import signal
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from edgehub.config import MqttSettings
+    from edgehub.hub.daemon import Hub, HubSettings
+
+EPILOG = """\
+The hub takes the events of every gateway of a site, writes them down and only then acknowledges them;
+it hands out profiles of the guests in the registration file and reads it again when it changes.
+
+examples:
+  edgehub hub --site dv-conference --host hub.local --ca ca.crt --cert hub.crt --key hub.key \\
+              --zones zones.yaml --registration registration.csv --db /var/lib/edgehub-hub/hub.db
+  edgehub hub --site demo --host 127.0.0.1 --port 1883 --db hub.db --page 127.0.0.1:8080
+"""
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Describe the command."""
+    parser.description = "Run the reference hub of a site."
+    parser.epilog = EPILOG
+    parser.add_argument("--site", required=True, help="name of the site, as in the gateways' edgehub.yaml")
+    add_broker(parser)
+    parser.add_argument("--db", type=Path, default=Path("hub.db"), metavar="FILE", help="the hub's memory (hub.db)")
+    parser.add_argument("--registration", type=Path, metavar="FILE", help="registration.csv: who wears which badge")
+    parser.add_argument("--zones", type=Path, metavar="FILE", help="zones.yaml: names of zones, what counts as a badge")
+    parser.add_argument("--page", metavar="HOST:PORT", help="serve the venue's page there; port 0 takes a free one")
+    parser.add_argument("--speed", type=float, default=1.0, help="what the page says of a simulated venue's clock")
+
+
+def add_broker(parser: argparse.ArgumentParser, *, host: str | None = "127.0.0.1") -> None:
+    """The options that say where the broker is."""
+    parser.add_argument("--host", default=host, help="of the broker")
+    parser.add_argument("--port", type=int, help="of the broker (8883 with --ca, else 1883)")
+    parser.add_argument("--protocol", choices=("5", "3.1.1"), default="5", help="version of MQTT")
+    parser.add_argument("--ca", metavar="FILE", help="certificate of the venue's CA; turns TLS on")
+    parser.add_argument("--cert", metavar="FILE", help="our certificate")
+    parser.add_argument("--key", metavar="FILE", help="its key")
+    parser.add_argument("--username", help="for a foreign broker; the password is read from $EDGEHUB_MQTT_PASSWORD")
+
+
+def broker_settings(args: argparse.Namespace) -> "MqttSettings":
+    """The broker that the options name."""
+    import os
+
+    from edgehub.config import MqttSettings
+
+    port = args.port or (1883 if args.ca is None else 8883)
+    password = os.environ.get("EDGEHUB_MQTT_PASSWORD") if args.username else None
+    return MqttSettings(args.host, port, args.ca, args.cert, args.key, args.username, password, args.protocol)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run until SIGTERM or SIGINT; 0 then, 2 when it cannot start."""
+    from edgehub.config import ConfigError
+
+    try:
+        return asyncio.run(_run(_settings(args)))
+    except ConfigError as error:
+        print(error, file=sys.stderr)
+    except OSError as error:
+        print(f"edgehub hub: {error}", file=sys.stderr)
+    return 2
+
+
+def _settings(args: argparse.Namespace) -> "HubSettings":
+    from edgehub.config import load_venue
+    from edgehub.core.venue import Venue
+    from edgehub.hub.daemon import HubSettings
+
+    host, _, port = (args.page or "").rpartition(":")
+    return HubSettings(
+        site=args.site,
+        mqtt=broker_settings(args),
+        database=args.db,
+        registration=args.registration,
+        venue=Venue() if args.zones is None else load_venue(args.zones),
+        page=(host or "127.0.0.1", int(port)) if args.page else None,
+        speed=args.speed,
+    )
+
+
+async def _run(settings: "HubSettings") -> int:
+    from edgehub.hub.daemon import run_hub
+
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    await run_hub(settings, stop=stop, ready=_ready)
+    return 0
+
+
+async def _ready(hub: "Hub", page: str | None) -> None:
+    print(f"hub of {hub.board.snapshot()['site']}: broker {hub.mqtt.broker}", flush=True)
+    if page is not None:
+        print(f"page: {page}", flush=True)
