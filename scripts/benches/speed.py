@@ -4,7 +4,9 @@ import argparse
 import sys
 from collections.abc import Callable
 
+import speed_bleak
 import speed_cpu
+import speed_start
 from table import Row, report
 
 EPILOG = """\
@@ -23,6 +25,8 @@ Measure = Callable[[int], list[Row]]
 # Which function measures which figures. Each takes the number of rounds.
 MEASURES: tuple[tuple[frozenset[str], Measure], ...] = (
     (frozenset({"SPD1", "SPD2"}), speed_cpu.against_peers),
+    (frozenset({"SPD3"}), speed_bleak.beside_bleak),
+    (frozenset({"SPD9"}), speed_start.start),
     (frozenset({"SPD11"}), speed_cpu.growth),
 )
 
