@@ -51,6 +51,8 @@ class SimulatedRadio:
         """Decision time of the world's moment 0."""
         self.closed_s: float | None = None
         """The world's last moment."""
+        self.running: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        """Ends only when the simulation fails."""
         self.adverts = 0
         self.lost = 0
 
@@ -81,15 +83,15 @@ class SimulatedRadio:
     async def serve(self, path: Path) -> AsyncIterator[Self]:
         """Let the world run, and serve it on a unix socket at `path`, while the context lasts."""
         server = await asyncio.start_unix_server(self._meet, path)
-        running = asyncio.create_task(self._run(), name="simulated radio")
+        self.running = asyncio.create_task(self._run(), name="simulated radio")
         try:
             yield self
         finally:
-            running.cancel()
+            self.running.cancel()
             server.close()
             for writer in [writer for writers in self._ears.values() for writer in writers]:
                 writer.close()
-            await asyncio.gather(running, return_exceptions=True)
+            await asyncio.gather(self.running, return_exceptions=True)
 
     async def _run(self) -> None:
         while True:

@@ -117,7 +117,7 @@ async def test_the_wall_shows_rooms_guests_lights_and_machines(browser: Browser)
         assert "Kim" in await visit.text(".crowd")
         assert "1 h 02" in await visit.text("#panel")
         assert "pi-bacon" in await visit.text("#health")
-        assert "Between rooms: 1" in await visit.text(".between")
+        assert "Elsewhere: 1" in await visit.text(".between")
         assert await visit.text("#clock") == "10:42"
         assert all(
             url.startswith((visit.url.replace("localhost", "127.0.0.1"), visit.url, "data:")) for url in visit.requests

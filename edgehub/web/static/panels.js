@@ -76,13 +76,14 @@ export function detail(board, zone, onBack) {
   ];
 }
 
+const TOTALS = { guests: "guests known", visits: "visits", events: "events kept", waiting: "events waiting" };
+const TROUBLES = { conflicts: "conflicting events", quarantined: "unreadable events", shed: "events given up" };
+
+// What is wrong is only worth a place on the wall when there is any of it.
 export function totals(board) {
-  const words = { guests: "guests known", here: "here now", visits: "visits", lights: "lights shown", events: "events" };
-  return Object.entries(board.totals || {})
-    .filter(([, value]) => typeof value === "number" || typeof value === "string")
-    .slice(0, 5)
-    .map(([key, value]) => made("div", {}, made("dd", {}, Number.isFinite(value) ? value.toLocaleString("en") : value),
-      made("dt", {}, words[key] || key.replaceAll("_", " "))));
+  const counted = board.totals || {};
+  const shown = [...Object.entries(TOTALS).filter(([key]) => key in counted), ...Object.entries(TROUBLES).filter(([key]) => counted[key])];
+  return shown.map(([key, words]) => made("div", {}, made("dd", {}, counted[key].toLocaleString("en")), made("dt", {}, words)));
 }
 
 const worst = (states) => ["gone", "warn", "fine"].find((level) => states.map(grade).includes(level)) || "fine";

@@ -186,7 +186,7 @@ export class Plan {
     const dark = "#4a4038";
     for (const zone of board.zones) this.rooms.get(zone.id).show(zone, zone.id === selected, dark);
     const walking = board.people.filter((person) => !this.rooms.has(person.zone ?? "-")).length;
-    this.open.name.textContent = walking ? `Between rooms: ${walking}` : "Between rooms";
+    this.open.name.textContent = walking ? `Elsewhere: ${walking}` : "Elsewhere";
     this.people = board.people;
     this.seatAll();
   }

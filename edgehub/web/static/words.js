@@ -41,11 +41,13 @@ const LIGHT = {
 export const lightWords = (light) => (light ? (LIGHT[light.state] || LIGHT.unknown)(light) : "");
 
 const FINE = new Set(["ok", "online", "connected", "running", "none", "quiet", ""]);
+const GONE = new Set(["offline", "gone", "dead", "lost"]);
 
-// ✓ fine, ! wants a look, ✕ gone: the shape says it without the colour.
+// ✓ fine, ! wants a look, ✕ gone: the shape says it without the colour. "hall ok, bar ok" is fine too.
 export function grade(state) {
-  if (FINE.has(String(state ?? "").toLowerCase())) return "fine";
-  return ["offline", "gone", "dead", "lost"].includes(String(state).toLowerCase()) ? "gone" : "warn";
+  const words = String(state ?? "").toLowerCase().split(",").map((part) => part.trim().split(" ").at(-1));
+  if (words.every((word) => FINE.has(word))) return "fine";
+  return words.some((word) => GONE.has(word)) ? "gone" : "warn";
 }
 
 export const SIGNS = { fine: "✓", warn: "!", gone: "✕" };
