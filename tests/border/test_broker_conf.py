@@ -1,6 +1,7 @@
 """The shipped broker configuration, on a real mosquitto: who may say and hear what, by certificate."""
 
 import getpass
+import os
 import shutil
 import socket
 import subprocess
@@ -17,9 +18,10 @@ from paho.mqtt.properties import Properties
 
 CONFIG = Path(__file__).parents[2] / "config"
 SITE = "edgehub/v1/dv-conference"
+MOSQUITTO = shutil.which("mosquitto", path=f"{os.environ['PATH']}:/usr/sbin")
 
 pytestmark = pytest.mark.skipif(
-    not shutil.which("mosquitto") or not shutil.which("openssl"), reason="mosquitto or openssl is not installed"
+    not MOSQUITTO or not shutil.which("openssl"), reason="mosquitto or openssl is not installed"
 )
 
 
@@ -54,7 +56,7 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, int
     (folder / "mosquitto.conf").write_text(f"user {getpass.getuser()}\n{text}")
     with (
         (folder / "log").open("w") as log,
-        subprocess.Popen(["mosquitto", "-c", folder / "mosquitto.conf"], stderr=log) as process,
+        subprocess.Popen([str(MOSQUITTO), "-c", folder / "mosquitto.conf"], stderr=log) as process,
     ):
         try:
             _wait_for(port)
