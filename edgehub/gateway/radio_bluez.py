@@ -5,6 +5,7 @@ the silence, stops and starts scanners under a deadline, and climbs the ladder o
 """
 
 import asyncio
+import math
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Final
@@ -135,7 +136,8 @@ class BluezReceiver:
 
     async def _watch(self, adapter: str, losses: int) -> Rung | None:
         """Return when the scanner is dead, or when the silence asks for a rung."""
-        while self._bus.losses(adapter) == losses and await self._still_discovering(adapter):
+        idle_until = math.inf
+        while self._bus.losses(adapter) == losses and self._now() < idle_until:
             match self._due():
                 case None:
                     self._notice_hearing(adapter)
@@ -143,7 +145,9 @@ class BluezReceiver:
                     self._say_deaf("tried enough for this hour, listening on")
                 case rung:
                     return rung
-            await self._bus.changed(self._nap_s())
+            idle = not self._bus.discovering(adapter)
+            idle_until = min(idle_until, self._now() + self._patience.idle_s) if idle else math.inf
+            await self._bus.changed(self._patience.retry_s if idle else self._nap_s())
         return None
 
     def _notice_hearing(self, adapter: str) -> None:
@@ -158,17 +162,6 @@ class BluezReceiver:
     def _silent_at(self) -> float:
         """Return when patience ends if nothing more is heard."""
         return max(self._since, self._ear.heard_at) + self._patience.silence_s
-
-    async def _still_discovering(self, adapter: str) -> bool:
-        """Return whether BlueZ still scans, forgiving the moment in which it starts again."""
-        if self._discovering(adapter):
-            return True
-        await asyncio.sleep(self._patience.idle_s)
-        return self._discovering(adapter)
-
-    def _discovering(self, adapter: str) -> bool:
-        there = self._bus.adapters.get(adapter)
-        return there is not None and there.discovering
 
     def _due(self) -> Rung | None:
         """Return the next rung if nothing was heard for the whole patience."""
@@ -193,6 +186,8 @@ class BluezReceiver:
                 await scanner.stop()
         except Exception as error:  # noqa: BLE001 - UnknownObject, Failed, OSError: all measured (testbed.md)
             log.debug("radio.stop_failed", receiver=self._state.receiver, error=repr(error))
+        if self._bus.trouble:
+            await hang_up()  # a bluetoothd that crashed never told bleak which devices went with it
 
     async def _try(self, rung: Rung, adapter: str) -> None:
         match rung:

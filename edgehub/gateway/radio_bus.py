@@ -77,6 +77,11 @@ class BluezBus:
         """Return how often whatever scanned on this adapter was cut off; when it grows, the scanner is dead."""
         return self._losses[adapter] + self._losses[""]
 
+    def discovering(self, adapter: str) -> bool:
+        """Return whether BlueZ says that it scans with this adapter, for whomever."""
+        there = self.adapters.get(adapter)
+        return there is not None and there.discovering
+
     async def changed(self, within_s: float) -> None:
         """Return at the next change of anything, or after ``within_s``."""
         with suppress(TimeoutError):

@@ -61,8 +61,8 @@ class Patience:
     """Before the second attempt; doubled for each further one."""
     longest_retry_s: float = 5.0
     """So that a returned adapter scans again within 10 s."""
-    idle_s: float = 2.0
-    """BlueZ may say "not discovering" this long while it starts again."""
+    idle_s: float = 6.0
+    """BlueZ may say "not discovering" this long: it starts again after at most 5 s (its IDLE_DISCOV_TIMEOUT)."""
     hello_s: float = 5.0
     """For the opening line of a simulated radio."""
 

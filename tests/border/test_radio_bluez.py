@@ -5,15 +5,14 @@ import logging
 import os
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import pytest
 
 from edgehub.core.advert import APPLE, EDDYSTONE, ESTIMOTE_NEARABLE, ESTIMOTE_SERVICE, Advertisement
 from edgehub.gateway.radio import Patience, Radio, RadioState
-from tests.fakes.bluez import FakeBluez, flood, private_bus
+from tests.fakes.bluez import FakeBluez, PrivateBus, flood, private_bus
 
 QUICK = Patience(attempt_s=0.5, silence_s=30.0, retry_s=0.02, longest_retry_s=0.1, idle_s=0.05)
 BADGE = "C0:AD:00:00:00:01"
@@ -55,16 +54,24 @@ async def until(true: Callable[[], bool], within_s: float = 5.0) -> None:
             await asyncio.sleep(0.005)
 
 
+@contextmanager
+def system_bus(address: str) -> Iterator[None]:
+    """Make an address the system bus of this process: bleak takes it from the environment, as everybody does."""
+    before = os.environ.pop("DBUS_SYSTEM_BUS_ADDRESS", None)
+    os.environ["DBUS_SYSTEM_BUS_ADDRESS"] = address
+    try:
+        yield
+    finally:
+        del os.environ["DBUS_SYSTEM_BUS_ADDRESS"]
+        if before is not None:
+            os.environ["DBUS_SYSTEM_BUS_ADDRESS"] = before
+
+
 @pytest.fixture(scope="module")
 def bus() -> Iterator[str]:
-    """Run one private bus for this file; bleak finds it through the environment, as it finds the system's."""
-    before = os.environ.get("DBUS_SYSTEM_BUS_ADDRESS")
-    with private_bus() as address:
-        os.environ["DBUS_SYSTEM_BUS_ADDRESS"] = address
+    """Run one private bus for this file."""
+    with private_bus() as address, system_bus(address):
         yield address
-    del os.environ["DBUS_SYSTEM_BUS_ADDRESS"]
-    if before is not None:
-        os.environ["DBUS_SYSTEM_BUS_ADDRESS"] = before
 
 
 @asynccontextmanager
@@ -234,15 +241,33 @@ async def test_without_bluez_the_gateway_runs_and_waits_in_one_state(bus):
 
 
 @pytest.mark.asyncio
-async def test_without_a_system_bus_the_gateway_runs(bus):
+async def test_without_a_system_bus_the_gateway_runs():
     """A machine (or container) without D-Bus is a state as well."""
-    ear, address = Ear(), os.environ["DBUS_SYSTEM_BUS_ADDRESS"]
-    os.environ["DBUS_SYSTEM_BUS_ADDRESS"] = "unix:path=/nowhere/bus"
-    try:
+    ear = Ear()
+    with system_bus("unix:path=/nowhere/bus"):
         async with Radio(Settings(), "pi", ear.adverts.extend, ear.states.append, patience=QUICK):
             await ear.state("gone", "system bus of this machine cannot be reached")
-    finally:
-        os.environ["DBUS_SYSTEM_BUS_ADDRESS"] = address
+
+
+@pytest.mark.asyncio
+async def test_the_bus_itself_restarts(tmp_path):
+    """`systemctl restart dbus` ends every connection; the radio is back when the bus and bluetoothd are."""
+    ear, private = Ear(), PrivateBus(tmp_path)
+    private.start()
+    radio = Radio(Settings(), "pi", ear.adverts.extend, ear.states.append, patience=QUICK)
+    with system_bus(private.address):
+        async with radio:
+            async with FakeBluez(private.address) as bluez:
+                await until(bluez.scanning)
+                await hears(bluez, ear)
+                private.stop()
+                await ear.state("gone")
+            private.start()
+            async with FakeBluez(private.address) as bluez:
+                await until(bluez.scanning)
+                await hears(bluez, ear)
+                await ear.state("ok")
+    private.stop()
 
 
 @pytest.mark.parametrize(
@@ -379,11 +404,11 @@ async def test_a_flood_is_heard_whole(bus):
 async def test_nothing_is_left_open(bus):
     """Twenty radios made and unmade leave no file descriptor and no task behind."""
     async with FakeBluez(bus) as bluez:
-        descriptors, counts = Path("/proc/self/fd"), []
+        counts = []
         for _ in range(20):
             ear = Ear()
             async with Radio(Settings(), "pi", ear.adverts.extend, ear.states.append, patience=QUICK):
                 await until(bluez.scanning)
             await until(lambda: not bluez.scanning())
-            counts.append((len(list(descriptors.iterdir())), len(asyncio.all_tasks())))
+            counts.append((len(os.listdir("/proc/self/fd")), len(asyncio.all_tasks())))  # noqa: PTH208 - no paths wanted
     assert counts[-1] == counts[1]
