@@ -15,8 +15,10 @@ HEARABLE = 0.3  # share of packets above which a receiver can be relied on to he
 
 # Before any survey: a badge in the receiver's own zone, and one anywhere else. Both wide and equally wide, so that
 # the log-odds of two zones are linear in the difference of their levels and a badge's own power falls out.
-NEAR_DBM, FAR_DBM, SPREAD_DB = -64.0, -82.0, 12.0
-NEAR_CAUGHT, FAR_CAUGHT = 0.95, 0.6  # share of the packets sent
+NEAR_DBM, FAR_DBM, SPREAD_DB = -64.0, -82.0, 11.0
+# Below this a level says no more than silence does, or being heard faintly would count for less than not at all.
+FADED_DBM = -88.0
+NEAR_CAUGHT, FAR_CAUGHT = 0.95, 0.5  # share of the packets sent
 
 # A survey of a minute has seen few of the ways a person can stand. Each reading stands for levels around it, and
 # further down than up: bodies only ever take away.
@@ -24,7 +26,7 @@ KERNEL_UP_DB, KERNEL_DOWN_DB = 4.0, 5.0
 # Of every surveyed distribution this share is spread wide around its mean, and this share over all levels.
 WIDE_SHARE, WIDE_DB, ANY_SHARE = 0.15, 12.0, 0.03
 # Losses come in runs (a hand, a turn of the body): packets of a second are worth this many independent ones.
-RUNS = 2.0
+RUNS = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +111,8 @@ def _places(venue: Venue, known: Mapping[Place, Fingerprint]) -> tuple[Place, ..
 
 def _prior(near: bool) -> Sound:
     mean = NEAR_DBM if near else FAR_DBM
-    return Sound(_log(_bell(mean, SPREAD_DB)), NEAR_CAUGHT if near else FAR_CAUGHT)
+    density = _normal([_fall(max(x, FADED_DBM) - mean, SPREAD_DB) for x in LEVELS])
+    return Sound(_log(density), NEAR_CAUGHT if near else FAR_CAUGHT)
 
 
 def _learned(fingerprint: Fingerprint, receiver: str) -> Sound:

@@ -105,12 +105,11 @@ class Presence:
         heard = track.heard.setdefault(receiver, [0.0, 0])
         heard[0] += level_dbm * n
         heard[1] += n
+        track.learn_interval(at)
         track.last, track.due, track.decider = at, at + STEP_S, receiver if n == 1 else ""
         if track.near is None:
             track.begin(self._near.around(receiver), at)
             self._arm(track)
-        else:
-            track.learn_interval(sent, at)
         return before + self._step(track, min(sent, MOST_SENT), at)
 
     def _step(self, track: Track, sent: int, at: float) -> list[Transition]:

@@ -117,8 +117,11 @@ class Track:
             return counted
         return max(counted, int(elapsed / self.beat_s))
 
-    def learn_interval(self, sent: int, at: float) -> None:
-        """Learn how often this badge is heard from the packets of a step."""
+    def learn_interval(self, at: float) -> None:
+        """Learn how often this badge is heard from the packets counted since the last step.
+
+        A badge that comes back after less than the longest leave time was not gone: it sends seldom.
+        """
         elapsed = at - self.stepped
         if 0.0 < elapsed <= LONGEST_LEAVE_S:
             gap = elapsed / max(1, self.counted)
