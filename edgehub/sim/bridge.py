@@ -39,10 +39,10 @@ ERRORS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One way to fail: "slow", "drip", "half", "reset", "html", "silent", "http" or "error".
+    """One way to fail: "slow", "drip", "half", "reset", "html", "silent", "http", "lie" or "error".
 
     "slow" answers after ``seconds``, "drip" sends a byte every ``seconds``, "http" answers with status ``code``,
-    "error" with a well-formed error reply of type ``code``.
+    "lie" does the same but obeys, "error" answers with a well-formed error reply of type ``code``.
     """
 
     kind: str
@@ -281,6 +281,9 @@ class BridgeEmulator:
     def _reply(self, request: Request, fault: Fault | None) -> Answer:
         match fault:
             case Fault("http", code=code):
+                return code, b"<html>out of order</html>"
+            case Fault("lie", code=code):
+                self._api(request)
                 return code, b"<html>out of order</html>"
             case Fault("html"):
                 return 200, b"<html><body>Welcome to your router</body></html>"

@@ -45,6 +45,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="pair|rooms")
     pair = verbs.add_parser("pair", help="get a key: press the link button of the bridge within 30 s")
     pair.add_argument("--again", action="store_true", help="pair even if there is a key that works")
+    pair.add_argument(
+        "--wait", type=float, default=BUTTON_S, metavar="SECONDS", help="for the button; default: %(default)s"
+    )
     rooms = verbs.add_parser("rooms", help="list rooms, scenes and lamps")
     for verb in (pair, rooms):
         verb.add_argument("bridge", metavar="BRIDGE", help="nickname of the bridge in edgehub.yaml, like hall")
@@ -62,9 +65,7 @@ def run(args: argparse.Namespace) -> int:
     try:
         host = args.host or _configured_host(args.config, args.bridge)
         keys = KeyFile(state_directory(args.state) / NAME)
-        return (
-            _pair(args.bridge, host, keys, again=args.again) if args.verb == "pair" else _list(args.bridge, host, keys)
-        )
+        return _pair(args, host, keys) if args.verb == "pair" else _list(args.bridge, host, keys)
     except BridgeError as error:
         print(f"edgehub hue: {error}", file=sys.stderr)
         return _code(error)
@@ -73,17 +74,18 @@ def run(args: argparse.Namespace) -> int:
         return USAGE
 
 
-def _pair(nickname: str, host: str, keys: "KeyFile", *, again: bool) -> int:
+def _pair(args: argparse.Namespace, host: str, keys: "KeyFile") -> int:
     from edgehub.gateway.hue.driver import Driver
 
+    nickname = args.bridge
     known = keys.keys().get(nickname)  # a file that may not be used is found out before anybody runs to the button
-    if known is not None and not again and _works(Driver(host, known)):
+    if known is not None and not args.again and _works(Driver(host, known)):
         print(f'Already paired with bridge "{nickname}" at {host}: nothing to do. (--again makes a new key.)')
         return OK
     driver = Driver(host)
     try:
         _find(driver, host)
-        _wait_for_button(driver)
+        _wait_for_button(driver, args.wait)
         assert driver.key is not None
         keys.put(nickname, driver.key)
         print(f"Paired. The key is in {keys.path}, for its owner only.")
@@ -114,12 +116,12 @@ def _find(driver: "Driver", host: str) -> None:
         print("It is spoken to over https; its certificate names this bridge and is remembered.")
 
 
-def _wait_for_button(driver: "Driver") -> None:
+def _wait_for_button(driver: "Driver", wait_s: float) -> None:
     """Ask once a second, counting down. Raises ButtonNotPressed at the end, and BridgeError for anything else."""
     from edgehub.gateway.hue import ButtonNotPressed
 
-    print(f"Press the round link button on the bridge now; there are {BUTTON_S} s.")
-    deadline = time.monotonic() + BUTTON_S
+    print(f"Press the round link button on the bridge now; there are {wait_s:g} s.")
+    deadline = time.monotonic() + wait_s
     while True:
         try:
             driver.pair(f"edgehub#{socket.gethostname()[:19]}")
@@ -128,7 +130,7 @@ def _wait_for_button(driver: "Driver") -> None:
             if left <= 0:
                 print()
                 raise ButtonNotPressed(
-                    "the link button was not pressed within 30 s: run the command again, then press it"
+                    f"the link button was not pressed within {wait_s:g} s: run the command again, then press it"
                 ) from None
             print(f"\r{left:3.0f} s left ", end="", flush=True)
             time.sleep(min(1.0, left))

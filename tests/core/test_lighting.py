@@ -296,7 +296,7 @@ def held(commands: list[Command], lamp: str) -> list[float]:
     return [command.reached_at for command in commands if command.wish.lamp in (lamp, None)]
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(MOVES, LATENCIES, st.integers(1, 12), st.integers(1, 4))
 def test_limits_hold_in_every_window(
     events: list[tuple[float, str, str]], latencies: list[float], share: int, lamps: int
@@ -313,7 +313,7 @@ def test_limits_hold_in_every_window(
     assert all(command.sent_at - command.wish.wished_at <= 10 for command in commands)
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(MOVES, LATENCIES, st.integers(1, 4))
 def test_in_the_end_the_lamps_show_who_is_there(
     events: list[tuple[float, str, str]], latencies: list[float], lamps: int
@@ -333,7 +333,7 @@ def _whereabouts(events: list[tuple[float, str, str]]) -> dict[str, str]:
     return {person: zone for _, person, zone in sorted(events)}
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(st.lists(st.floats(1, 30), min_size=1, max_size=10), st.integers(1, 4))
 def test_everybody_who_stays_gets_a_moment(arrivals: list[float], lamps: int) -> None:
     """Each is lit within the moments of those before them, and then keeps a lamp for 3 s."""
@@ -359,7 +359,7 @@ def _lit_for(seen: World, colour: str, first: float) -> float:
     return float("inf")
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(MOVES, st.lists(st.floats(0, 75), max_size=60))
 def test_extra_ticks_change_nothing(events: list[tuple[float, str, str]], ticks: list[float]) -> None:
     """Asking more often than needed sends the same commands at the same times."""

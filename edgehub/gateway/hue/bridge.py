@@ -14,7 +14,7 @@ from edgehub.gateway.hue.driver import Counts, Driver
 from edgehub.gateway.hue.errors import BridgeGone
 from edgehub.gateway.hue.http import DEADLINE_S
 from edgehub.gateway.hue.keys import KeyFile
-from edgehub.gateway.hue.worker import POLL_S, Message, Worker
+from edgehub.gateway.hue.worker import POLL_S, REST_S, Message, Worker
 
 WATCH_S: Final = 0.5
 """How often it is checked that the thread still lives and keeps its deadlines."""
@@ -46,6 +46,7 @@ class HueBridge:
         on_state: called on the loop whenever ``state`` or ``warnings`` changed.
         poll_s: seconds between two looks at the lamps, which is how manual changes are noticed.
         deadline_s: for each request.
+        rest_s: seconds of rest after a request that was broken off.
     """
 
     def __init__(
@@ -59,6 +60,7 @@ class HueBridge:
         on_state: Callable[[BackendState], None] | None = None,
         poll_s: float = POLL_S,
         deadline_s: float = DEADLINE_S,
+        rest_s: float = REST_S,
     ) -> None:
         self.nickname = nickname
         self.state = BackendState("starting", "the bridge is being looked for")
@@ -66,7 +68,7 @@ class HueBridge:
         """Names in zones.yaml that the bridge does not have, each with a suggestion."""
         self._host, self._keys, self._wanted = host, keys, tuple(wanted)
         self._report, self._on_state = report, on_state
-        self._poll_s, self._deadline_s = poll_s, deadline_s
+        self._poll_s, self._deadline_s, self._rest_s = poll_s, deadline_s, rest_s
         self._counts = Counts()
         self._threads = 0
         self._stopping = False
@@ -117,7 +119,8 @@ class HueBridge:
             self._worker.mailbox.ask_again()
 
     def _start_worker(self) -> None:
-        self._worker = Worker(self.nickname, self._connect, self._wanted, self._hop, self._poll_s)
+        pace = {"poll_s": self._poll_s, "rest_s": self._rest_s}
+        self._worker = Worker(self.nickname, self._connect, self._wanted, self._hop, **pace)
         self._threads += 1
         self._worker.start()
 
@@ -144,8 +147,9 @@ class HueBridge:
             case BackendState():
                 self._set_state(message)
             case tuple():
-                self.warnings = message
-                self._set_state(self.state)
+                changed, self.warnings = message != self.warnings, message
+                if changed and self.state.state == "ok":  # else the state that follows brings them along
+                    self._set_state(self.state)
             case Done():
                 self._outstanding = None if message.wish == self._outstanding else self._outstanding
                 self._report(message)
