@@ -1,0 +1,87 @@
+"""A real gateway with a probe beside it: `speed_host.py CONFIG STATE`; each line of stdin is answered with a snapshot."""
+
+import asyncio
+import json
+import resource
+import sys
+import time
+from contextlib import suppress
+from pathlib import Path
+from statistics import quantiles
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).parents[2]))
+sys.modules["rich"] = None  # type: ignore[assignment]  # structlog would load it, and only the developers' environment has it
+
+from edgehub import logs  # noqa: E402 - the path is set above
+from edgehub.config import load  # noqa: E402
+from edgehub.gateway.daemon import Gateway  # noqa: E402
+
+PROBE_S = 0.005
+
+
+class Probe:
+    """Asks the loop every 5 ms and notes how late the answer is."""
+
+    def __init__(self) -> None:
+        self.lags_s: list[float] = []
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        loop = asyncio.get_running_loop()
+        while True:
+            due = loop.time() + PROBE_S
+            await asyncio.sleep(PROBE_S)
+            self.lags_s.append(loop.time() - due)
+
+    def take(self) -> dict[str, Any]:
+        """The lags since the last time, in ms."""
+        lags, self.lags_s = self.lags_s, []
+        cuts = quantiles(lags, n=100) if len(lags) > 1 else [0.0] * 99
+        return {"n": len(lags), "p50": 1e3 * cuts[49], "p99": 1e3 * cuts[98], "max": 1e3 * max(lags, default=0.0)}
+
+
+def snapshot(gateway: Gateway, probe: Probe) -> dict[str, Any]:
+    """What the gateway has used and done so far."""
+    stats = gateway.store.stats()
+    return {
+        "at_s": time.monotonic(),
+        "cpu_s": time.process_time(),
+        "rss_mib": _rss_mib(),
+        "peak_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        "lag_ms": probe.take(),
+        "latency_ms": gateway.latencies.summary_ms(),
+        "heard": gateway.engine.sightings.heard,
+        "dropped": gateway.inbox.dropped + sum(state.dropped for state in gateway.radio.states.values()),
+        "people": len(gateway.engine.greeter.where),
+        "commits": stats.commits,
+        "committed": stats.committed,
+        "acknowledged": stats.acknowledged,
+        "backlog": stats.backlog,
+    }
+
+
+def _rss_mib() -> float:
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * resource.getpagesize() / 2**20
+
+
+async def host(config: str, state: str) -> None:
+    loaded = load(Path(config), Path(state))
+    logs.setup("sentence", "warning")
+    gateway, probe = Gateway(loaded), Probe()
+    reader = asyncio.StreamReader()
+    await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
+    running = [asyncio.create_task(gateway.run()), asyncio.create_task(probe.run())]
+    while await reader.readline():
+        if running[0].done():
+            running[0].result()
+        print(json.dumps(snapshot(gateway, probe)), flush=True)
+    for task in running:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+
+if __name__ == "__main__":
+    asyncio.run(host(sys.argv[1], sys.argv[2]))
