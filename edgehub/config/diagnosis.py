@@ -1,7 +1,7 @@
 """Why a file does not read as YAML, said as its author would: the parser often blames the line after the mistake."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 from edgehub.config.problems import START, Mark, Mistake
 
@@ -42,15 +42,27 @@ class _Scene:
         """The number of the last line before this one that is neither empty nor a comment; 0 when there is none."""
         return next((n for n in range(number - 1, 0, -1) if self.says_something(n)), 0)
 
-    def block(self, number: int) -> Iterator[int]:
-        """The lines that hang under the same line as this one does."""
-        floor = min(self.indent(number), self.indent(self.before(number)))
-        start = next((n for n in range(number - 1, 0, -1) if self.says_something(n) and self.indent(n) < floor), 0)
-        for n in range(start + 1, len(self.lines) + 1):
-            if self.says_something(n):
-                if n > number and self.indent(n) < floor:
-                    return
-                yield n
+    def after(self, number: int) -> int:
+        """The number of the next line that says something; 0 when there is none."""
+        return next((n for n in range(number + 1, len(self.lines) + 1) if self.says_something(n)), 0)
+
+    def around(self, number: int) -> list[tuple[int, int]]:
+        """The blocks open above this line, outermost first: each with the numbers of its first and its last line."""
+        stack: list[tuple[int, int]] = []
+        for n in (n for n in range(1, number) if self.says_something(n)):
+            level = next((first for first, _ in stack if self.indent(first) == self.indent(n)), n)
+            stack = [*(block for block in stack if self.indent(block[0]) < self.indent(n)), (level, n)]
+        return stack
+
+    def used(self, indent: int, first: int, last: int) -> bool:
+        """Whether a setting outside of first…last, the error's own run, starts at this indent."""
+        others = (*range(1, first), *range(last + 1, len(self.lines) + 1))
+        settings = (n for n in others if self.says_something(n) and not self.line(n).lstrip().startswith("-"))
+        return any(self.indent(n) == indent for n in settings)
+
+    def opens(self, number: int) -> bool:
+        """Whether a block begins below this line: its colon has nothing behind it."""
+        return bool(re.search(r":\s*(#.*)?$", self.line(number)))
 
 
 def _tab(scene: _Scene) -> Mistake | None:
@@ -87,16 +99,20 @@ def swallowed(mark: Mark, lost: str) -> Mistake:
 
 def _colon_in_text(scene: _Scene) -> Mistake | None:
     before = scene.line(scene.mark.line)[: scene.mark.column - 1]
-    if "mapping values" not in scene.problem or not re.search(r":\s", before):
+    value = re.search(r":\s+([^,{}\[\]]*)$", before)
+    if not value or not ("mapping values" in scene.problem or "but got ':'" in scene.problem):
         return None
-    return Mistake(
-        scene.mark,
-        "this does not read as YAML (mapping values are not allowed here)",
-        'Text that contains ": " must be in quotes, like "Bar: upstairs".',
-    )
+    *words, name = value[1].split() or [""]
+    hint = 'Text that contains ": " must be in quotes, like "Bar: upstairs".'
+    if words and "but got" in scene.problem:
+        hint = f'Put a "," before "{name}", or the whole text in quotes.'
+    return Mistake(scene.mark, "this does not read as YAML (mapping values are not allowed here)", hint)
 
 
 def _missing_colon(scene: _Scene) -> Mistake | None:
+    if found := re.match(r"(\s*)([\w-]+)\s+[\[{]", scene.line(scene.mark.line)):
+        place = Mark(scene.mark.line, len(found[1]) + 1)
+        return Mistake(place, f'a ":" is missing after "{found[2]}"', f"Write {found[2]}: …")
     if "expected ':'" in scene.problem and scene.context:
         number = scene.context.line
     elif "mapping values" in scene.problem:
@@ -115,7 +131,8 @@ def _without_colon(scene: _Scene, number: int) -> Mistake | None:
         return Mistake(place, 'this line is missing a space after the "-"', "Write it like: - pi-bar")
     if not (found := re.match(_NAME_AND_REST, line)):
         return None
-    fixed = f"{found[1]}: {found[3].strip()}".strip()
+    value = re.sub(r"(^|\s)#.*", "", found[3]).strip()
+    fixed = f"{found[1]}: {value}".strip()
     if found[2]:
         return Mistake(place, 'this line is missing a space after the ":"', f"Write: {fixed}")
     return Mistake(place, 'this line looks like it is missing a ":" after the name', f"Write: {fixed}")
@@ -124,21 +141,43 @@ def _without_colon(scene: _Scene, number: int) -> Mistake | None:
 def _shifted(scene: _Scene) -> Mistake | None:
     if "mapping values" not in scene.problem and "<block mapping start>" not in scene.problem:
         return None
-    number = scene.mark.line
-    mine = scene.indent(number)
-    block = list(scene.block(number))
-    theirs = next((scene.indent(n) for n in reversed(block) if n < number and scene.indent(n) != mine), mine)
-    if sum(scene.indent(n) == mine for n in block) > sum(scene.indent(n) == theirs for n in block):
-        # Most lines stand where this one does, so an earlier one is out of line, though the parser took it as the rule.
-        number = next(n for n in block if scene.indent(n) == theirs)
-        mine, theirs = theirs, mine
-    if mine == theirs:
+    number, neighbours = _out_of_line(scene, scene.mark.line)
+    if scene.indent(number) == neighbours:
         return None
     return Mistake(
-        Mark(number, mine + 1),
-        f"this line starts {_spaces(mine)} in; its neighbours start {theirs} in",
-        f"Let it start {_spaces(theirs)} in.",
+        Mark(number, scene.indent(number) + 1),
+        f"this line starts {_spaces(scene.indent(number))} in; its neighbours start {neighbours} in",
+        f"Let it start {_spaces(neighbours)} in.",
     )
+
+
+def _out_of_line(scene: _Scene, number: int) -> tuple[int, int]:
+    """Which line is shifted, and where it should start: the parser takes the first line of a block as the rule."""
+    mine, around = scene.indent(number), scene.around(number)
+    deeper = [first for first, _ in around if scene.indent(first) > mine]
+    begun = [last for _, last in around if scene.indent(last) < mine]
+    if not deeper and around and _too_far_out(scene, around[-1][1]):
+        return around[-1][1], mine
+    if not deeper or not begun or not scene.used(mine, deeper[0], number):
+        return number, _meant(scene, number, [first for first, _ in around])
+    if not scene.used(scene.indent(deeper[0]), deeper[0], number):
+        return deeper[0], mine
+    # Both places are usual in this file, so the line that ended our block stands too far out.
+    return begun[-1], mine
+
+
+def _too_far_out(scene: _Scene, number: int) -> bool:
+    """Whether the line stands beside the one it should hang under."""
+    above = scene.before(number)
+    return above > 0 and scene.opens(above) and scene.indent(above) == scene.indent(number)
+
+
+def _meant(scene: _Scene, number: int, around: list[int]) -> int:
+    """The usual place that is nearest to where the line stands, and left of what hangs under it."""
+    mine = scene.indent(number)
+    below = scene.indent(scene.after(number)) if scene.opens(number) else 0
+    places = [scene.indent(n) for n in around if below <= mine or scene.indent(n) < below]
+    return min(reversed(places), key=lambda place: abs(place - mine), default=mine)
 
 
 def _spaces(count: int) -> str:
@@ -148,16 +187,23 @@ def _spaces(count: int) -> str:
 def _open_bracket(scene: _Scene) -> Mistake | None:
     if scene.context is None or not (found := re.search(r"expected ',' or '(.)'", scene.problem)):
         return None
-    if scene.mark.line == scene.context.line:
+    if scene.mark.line == scene.context.line and not re.search(r"but got '[]}]'", scene.problem):
         return None
     opening = {"]": "[", "}": "{"}[found[1]]
     return Mistake(scene.context, f'this "{opening}" is never closed', f'Put a "{found[1]}" at its end.')
 
 
 def _strange_start(scene: _Scene) -> Mistake | None:
-    if not (found := re.search(r"found character '(.)' that cannot start", scene.problem)):
-        return None
-    return Mistake(scene.mark, f'text cannot begin with "{found[1]}"', "Put it in quotes.")
+    if found := re.search(r"found character '(.)' that cannot start", scene.problem):
+        return Mistake(scene.mark, f'text cannot begin with "{found[1]}"', "Put it in quotes.")
+    if "but found '<scalar>'" in scene.problem:
+        hint = """Put all of it in one pair of quotes, of the other kind if it holds one: "Bacon's table"."""
+        return Mistake(scene.mark, "this stands behind a closing quote or bracket", hint)
+    if "but found '?'" in scene.problem:
+        return Mistake(scene.mark, "lines with and without a dash are mixed here", "Remove the dash, or add one.")
+    if re.search("sequence entries|alphabetic or numeric|comment or a line break", scene.problem):
+        return Mistake(scene.mark, f"this does not read as YAML ({scene.problem})", "Put the text in quotes.")
+    return None
 
 
 _EXPLANATIONS: tuple[Callable[[_Scene], Mistake | None], ...] = (

@@ -160,7 +160,9 @@ class Duration:
             )
         if found := re.fullmatch(rf"([0-9]{{1,9}}(?:\.[0-9]{{1,9}})?) ?([smh]){self.after}", scalar.text):
             return float(found[1]) * _SECONDS[found[2]]
-        example = "24h after close" if self.after else "20s, 6m or 1h"
+        example = f"24h{self.after}" if self.after else "20s, 6m or 1h"
+        if found := re.fullmatch("([0-9]+) ?([smh])[a-z]+", scalar.text):
+            example = f"{found[1]}{found[2]}{self.after}"
         message = f'"{entry.name}" is a length of time and "{scalar.text}" is not one'
         raise Mistake(scalar.mark, message, f"Write it like {example}.")
 
@@ -202,7 +204,7 @@ class TimeOfDay:
         if re.fullmatch("([01][0-9]|2[0-3]):[0-5][0-9]", scalar.text):
             return scalar.text
         hint = 'Write it like "20:00".'
-        if found := re.fullmatch(r"([0-2]?[0-9])[.:h]?([0-5][0-9])?", scalar.text):
+        if found := re.fullmatch(r"([01]?[0-9]|2[0-3])[.:h]?([0-5][0-9])?", scalar.text):
             hint = f'Write it like "{int(found[1]):02}:{found[2] or "00"}".'
         raise Mistake(scalar.mark, f'"{scalar.text}" is not a time of day', hint)
 

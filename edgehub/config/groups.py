@@ -21,7 +21,8 @@ class Group:
 
     def read(self, entry: Entry, page: Page) -> dict[str, Any]:
         table = _table(entry, page)
-        values = {name: field.default for name, field in self.fields.items() if name not in table.entries}
+        unset = ((name, field) for name, field in self.fields.items() if name not in table.entries)
+        values = {name: field.default for name, field in unset if not field.required}
         for key, node in table.entries.values():
             if key.text in self.fields:
                 child = Entry(key.text, key.mark, node, (*entry.path, key.text))
@@ -30,6 +31,9 @@ class Group:
         return values
 
     def _report_names(self, entry: Entry, table: Table, page: Page) -> None:
+        if len(table.entries) > 1 and not self.fields.keys() & table.entries.keys():
+            page.report(self._misplaced(entry))  # one cause, not a message for each of its lines
+            return
         missing = [n for n, field in self.fields.items() if field.required and n not in table.entries]
         for key, node in table.entries.values():
             if key.text not in self.fields:
@@ -38,6 +42,10 @@ class Group:
                 missing = [name for name in missing if name != meant]  # one cause, one message
         for name in missing:
             page.report(self._missing(entry, name, page))
+
+    def _misplaced(self, entry: Entry) -> Mistake:
+        hint = f"Is it indented as it should be? You can use: {', '.join(self.fields)}."
+        return Mistake(entry.at, f'nothing below "{entry.name}" is a setting of it', hint)
 
     def _unknown(self, entry: Entry, key: Scalar, node: Node, page: Page) -> tuple[Mistake, str | None]:
         first, _, rest = key.text.partition(" ")
@@ -82,6 +90,8 @@ class ListOf:
                 return values
             case Scalar() as scalar if not scalar.empty:
                 hint = f"Put it in square brackets: {entry.name}: [{scalar.text}]"
+                if scalar.text.startswith("-"):
+                    hint = 'Put a space after each "-".'
                 raise Mistake(scalar.mark, f'"{entry.name}" is a list', hint)
             case Scalar(mark=mark):
                 raise page.lost_to_comment(mark) or Mistake(

@@ -19,7 +19,11 @@ def check_together(values: Values, page: Page, bridges: Mapping[str, Any] | None
         if bridges is not None:
             _check_bridge(zone_id, zone, page, bridges)
     markers = values.get("markers") or {}
-    if "badges" in values and (scheme := scheme_of(values["badges"])):
+    scheme = scheme_of(values.get("badges")) if "badges" in values else None
+    if scheme and (scheme.ibeacon_major or 0) > 0xFFFF:
+        hint = "Look it up in the app of the beacons' maker."
+        page.report(Mistake(page.mark("badges", "ibeacon"), "a major is at most 65535", hint))
+    elif scheme:
         _check_marker_badges(markers, scheme, page)
     written = find(page.root, "zones") if page.root else None
     if isinstance(written, Table):  # a zone with a mistake in it is still a zone

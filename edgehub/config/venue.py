@@ -61,7 +61,7 @@ EVENT = Group({
 
 BADGES = Group({
     "ibeacon": Field(
-        Text("UUID or UUID/major", rf"{_UUID}(/[0-9]{{1,5}})?", "Write it like f7826da6-4fa2-4e98-8024-bc5b71e0893e/1."),
+        Text("a UUID or UUID/major", rf"{_UUID}(/[0-9]{{1,5}})?", "Write it like f7826da6-4fa2-4e98-8024-bc5b71e0893e/1."),
         "UUID/major of the venue's iBeacons: the badge number is the minor. A UUID alone: major-minor.",
         "f7826da6-4fa2-4e98-8024-bc5b71e0893e/1",
     ),
