@@ -120,6 +120,7 @@ class BluezReceiver:
         losses = self._bus.losses(adapter)
         scanner = Scanner(adapter, self._ear)
         self._scans += 1
+        started = self._now()  # packets may come before start() returns
         try:
             async with asyncio.timeout(self._patience.attempt_s):
                 await scanner.start()
@@ -127,7 +128,7 @@ class BluezReceiver:
             return await self._refused(adapter, error)
         try:
             self._failures = 0
-            self._since = self._now()
+            self._since = started
             if self._state.state != "deaf":
                 self._say("starting", f"scanning with {adapter}; nothing heard yet")
             return await self._watch(adapter, losses)
