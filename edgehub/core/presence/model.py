@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
+from edgehub.core.presence.spots import condensed
 from edgehub.core.presence.survey import Fingerprint, Place, Survey
 from edgehub.core.venue import Venue
 
@@ -22,11 +23,11 @@ NEAR_CAUGHT, FAR_CAUGHT = 0.95, 0.5  # share of the packets sent
 
 # A survey of a minute has seen few of the ways a person can stand. Each reading stands for levels around it, and
 # further down than up: bodies only ever take away.
-KERNEL_UP_DB, KERNEL_DOWN_DB = 4.0, 5.0
+KERNEL_UP_DB, KERNEL_DOWN_DB = 4.5, 4.0
 # Of every surveyed distribution this share is spread wide around its mean, and this share over all levels.
 WIDE_SHARE, WIDE_DB, ANY_SHARE = 0.15, 12.0, 0.03
 # Losses come in runs (a hand, a turn of the body): packets of a second are worth this many independent ones.
-RUNS = 3.0
+RUNS = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +69,7 @@ class Model:
 
         ``receivers`` may name some that no zone does; they say nothing until a survey has heard them.
         """
-        known = {} if survey is None else survey.places
+        known = {} if survey is None else condensed(survey.places)
         places = _places(venue, known)
         named = (name for zone in venue.zones.values() for name in zone.heard_by)
         surveyed = (name for fingerprint in known.values() for name in sorted(fingerprint.levels))

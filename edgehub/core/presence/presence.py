@@ -15,7 +15,7 @@ from edgehub.core.presence.track import Segment, Track
 STEP_S = 1.0
 LONGEST_HIDE_S = 900.0  # a badge that vanished where the receiver is deaf is believed there this long
 NEAR_BETWEEN = -2.0
-LEAD = 1.0  # nat by which another zone must lead before the badge has moved
+LEAD = 1.6  # nat by which another zone must lead before the badge has moved
 SETTLE_S = 3.0  # after this a new badge is somewhere, however unclear
 HOLD_S = 20.0  # on the ways between zones the last zone stays lit this long
 LAG_S = 12.0  # the steady output looks back from here
