@@ -99,11 +99,12 @@ class BluezReceiver:
 
     def _obstacle(self, adapter: str) -> tuple[Condition, str] | None:
         """Return why scanning need not even be tried."""
+        there = self._bus.adapters.get(adapter)
+        if self._bus.trouble or there is None:
+            self._since = self._now()  # silence is no riddle while there is no adapter
         if self._bus.trouble:
             return "gone", self._bus.trouble
-        there = self._bus.adapters.get(adapter)
         if there is None:
-            self._since = self._now()  # silence is no riddle while there is no adapter
             others = ", ".join(sorted(self._bus.adapters))
             if not adapter or not others:
                 return "gone", "no Bluetooth adapter found; plug one in, or see `rfkill list` and `bluetoothctl list`"

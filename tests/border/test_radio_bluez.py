@@ -230,11 +230,12 @@ async def test_an_adapter_is_switched_off_and_on(bus):
 @pytest.mark.asyncio
 async def test_without_bluez_the_gateway_runs_and_waits_in_one_state(bus):
     """No bluetoothd at all is one state with a remedy, not a stream of errors; it scans when bluetoothd comes."""
-    ear = Ear()
-    async with Radio(Settings(), "pi", ear.adverts.extend, ear.states.append, patience=QUICK):
+    ear, patience = Ear(), replace(QUICK, silence_s=0.1)
+    async with Radio(Settings(), "pi", ear.adverts.extend, ear.states.append, patience=patience) as radio:
         await ear.state("gone", "plug a Bluetooth adapter in")
-        await asyncio.sleep(0.5)
+        await asyncio.sleep(0.6)
         assert ear.said() == ["gone"]
+        assert radio.states["pi"].resets == 0
         async with FakeBluez(bus) as bluez:
             await until(bluez.scanning)
             await hears(bluez, ear)
