@@ -7,6 +7,7 @@ and every message here must name a line, a column and a remedy anyway.
 """
 
 import re
+from contextlib import suppress
 from typing import Any, NamedTuple, Protocol
 
 from edgehub.config.nodes import Listing, Node, Scalar, Table
@@ -237,8 +238,10 @@ class TimeZone:
         import zoneinfo
 
         scalar = one_value(entry, page, "a time zone")
-        known = zoneinfo.available_timezones()
-        if scalar.text in known or not known:  # a machine without the tz database cannot judge
+        with suppress(zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
+            return zoneinfo.ZoneInfo(scalar.text).key
+        known = zoneinfo.available_timezones()  # slow on a Pi, so only for a mistake
+        if not known:  # a machine without the tz database cannot judge
             return scalar.text
         hint = did_you_mean(scalar.text, known, "Write it like Europe/Amsterdam or America/Los_Angeles.")
         raise Mistake(scalar.mark, f'there is no time zone called "{scalar.text}"', hint)

@@ -29,8 +29,7 @@ class MqttSettings:
     """"5" or "3.1.1"."""
 
 
-@dataclass(frozen=True, slots=True)
-class BluetoothSettings:
+class BluetoothSettings(NamedTuple):
     """Which radios to listen with, and where their packets come from."""
 
     adapters: tuple[str, ...] = ("hci0",)
@@ -38,16 +37,14 @@ class BluetoothSettings:
     """"bluez", or "socket:PATH" for a simulated radio."""
 
 
-@dataclass(frozen=True, slots=True)
-class BridgeSettings:
+class BridgeSettings(NamedTuple):
     """Where a Hue bridge is."""
 
     host: str = "auto"
     """Name or address, with ":PORT" where it is unusual; "auto" asks the network."""
 
 
-@dataclass(frozen=True, slots=True)
-class StorageSettings:
+class StorageSettings(NamedTuple):
     """How much disk the outbox may take."""
 
     quota_bytes: int = 512 * 2**20
@@ -67,8 +64,7 @@ class WebSettings:
         return f"{self.host}:{self.port}"
 
 
-@dataclass(frozen=True, slots=True)
-class LogSettings:
+class LogSettings(NamedTuple):
     """How the log is written."""
 
     style: str = "auto"
@@ -87,11 +83,11 @@ class Installation:
     """"gateway" or "hub"."""
     mqtt: MqttSettings | None = None
     """None: this gateway works alone, without a hub."""
-    bluetooth: BluetoothSettings = BluetoothSettings()
+    bluetooth: BluetoothSettings = field(default_factory=BluetoothSettings)
     hue: Mapping[str, BridgeSettings] = field(default_factory=dict)
-    storage: StorageSettings = StorageSettings()
+    storage: StorageSettings = field(default_factory=StorageSettings)
     web: WebSettings | None = None
-    logs: LogSettings = LogSettings()
+    logs: LogSettings = field(default_factory=LogSettings)
 
     @property
     def receivers(self) -> tuple[str, ...]:

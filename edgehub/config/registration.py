@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import Final
+from typing import Final, NamedTuple
 
 from edgehub.config.colours import CSS, colour
 from edgehub.config.page import read_text
@@ -21,8 +21,7 @@ FILE: Final = "registration.csv"
 COLUMNS: Final = ("badge", "first_name", "colour", "bands", "consent")
 
 
-@dataclass(frozen=True, slots=True)
-class Registrant:
+class Registrant(NamedTuple):
     """One guest's line."""
 
     line: int
