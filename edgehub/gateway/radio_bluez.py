@@ -84,7 +84,7 @@ class BluezReceiver:
             if obstacle := self._obstacle(adapter):
                 self._say(*obstacle)
                 await self._bus.changed(self._patience.longest_retry_s)
-                rung = self._due()
+                rung = self._due() if adapter in self._bus.adapters else None
             else:
                 rung = await self._scan(adapter)
             if rung:
