@@ -5,28 +5,27 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 SENTENCES: Final[Mapping[str, str]] = {
+    "config.applied": "The new configuration is in force: {zones} zones.",
+    "config.refused": "The new configuration has mistakes; {keeping} stays in force.\n{why}",
+    "config.restart_needed": "{file} changed: that needs a restart.",
     "gateway.started": "Gateway {gateway} is at work: {zones} zones, edgehub {version}.",
-    "hub.started": "The hub of {site} is at work.",
-    "process.stopping": "Stopping in order.",
-    "process.failed": "Something went wrong that should not: {error}.",
-    "page.open": "The page is at {url}.",
-    "visit.opened": "A guest came to {zone}.",
-    "visit.closed": "A guest left {zone} after {dwell_s}.",
-    "light.shown": "{zone} shows {colour}.",
-    "light.refused": "{zone} could not be lit: {why}.",
-    "radio.state": "Radio {receiver} is {state}: {why}",
-    "radio.power_refused": "The adapter {adapter} of {receiver} cannot be switched: {error}.",
+    "hub.broker_lost": "The hub has no broker: {why}",
+    "hub.online": "The hub of {site} is at work, at {broker}.",
+    "hub.store_failing": "The hub's store cannot be written: {why}",
+    "hub.unreadable": "A message on {topic} could not be read: {why}",
     "hue.state": "Hue bridge {bridge} is {state}: {why}",
     "hue.warning": "Hue bridge {bridge}: {why}",
-    "mqtt.state": "The broker is {state}: {why}",
-    "hub.state": "The hub is {state}.",
-    "config.applied": "The new configuration is in force: {zones} zones.",
-    "config.refused": "The new configuration has {mistakes} mistakes; {keeping} stays in force.\n{why}",
-    "config.restart_needed": "{file} changed: that needs a restart.",
-    "store.recovered": "The store was damaged and set aside; what was readable was saved.",
-    "store.shed": "The disk is full: {count} events of class {class} were given up.",
-    "profiles.updated": "{count} profiles came from the hub.",
     "library.said": "{library}: {text}",
+    "page.open": "The page is at {url}.",
+    "process.failed": "Something went wrong that should not: {error}.",
+    "process.stopping": "Stopping in order.",
+    "radio.power_refused": "The adapter {adapter} of {receiver} cannot be switched: {error}.",
+    "radio.state": "Radio {receiver} is {state}: {why}",
+    "registration.line": "A line of the registration list is wrong. {problem}",
+    "registration.read": "The registration list has {guests} guests.",
+    "registration.refused": "The registration list cannot be used. {why}",
+    "store.recovered": "The store was damaged and set aside; what could be read was saved.",
+    "visit.closed": "A guest left {zone} after {dwell_s}.",
 }
 
 
@@ -36,6 +35,7 @@ def sentence(event: str, fields: Mapping[str, Any]) -> str:
     if template is None or not (mentioned := _names(template)) <= fields.keys():
         return " ".join([event, *_pairs(fields)])
     spoken = template.format_map({name: _spoken(name, value) for name, value in fields.items()})
+    spoken = f"{spoken[:-2]}." if spoken.endswith(": ") else spoken  # there was nothing to say why
     rest = " ".join(_pairs({name: value for name, value in fields.items() if name not in mentioned}))
     return f"{spoken} ({rest})" if rest else spoken
 

@@ -1,10 +1,14 @@
 """The log as people and programs read it, and what never gets into it."""
 
+import ast
 import io
 import json
 import logging
+import re
+import string
 import warnings
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import structlog
@@ -77,7 +81,7 @@ def test_the_level_is_kept() -> None:
     """At "warning" nothing less is written."""
     stream = written("json", "warning")
 
-    structlog.get_logger().info("visit.opened", zone="bacon")
+    structlog.get_logger().info("visit.closed", zone="bacon")
     structlog.get_logger().error("radio.state", receiver="pi", state="gone", why="unplugged")
 
     assert [json.loads(line)["level"] for line in stream.getvalue().splitlines()] == ["error"]
@@ -158,12 +162,43 @@ def test_setting_up_twice_says_things_once() -> None:
 @pytest.mark.parametrize("event", SENTENCES)
 def test_every_sentence_can_be_said(event: str) -> None:
     """Each template works with its own fields, and falls back when one is missing."""
-    import string
-
     names = [name for _, name, _, _ in string.Formatter().parse(SENTENCES[event]) if name]
     assert "{" not in sentence(event, dict.fromkeys(names, 3))
     if names:
         assert sentence(event, {}) == event
+
+
+def _logged() -> Iterator[tuple[str, str, set[str] | None]]:
+    """Every ``log.level("event", field=…)`` in the code: where, event, names of its fields (None: not all are seen)."""
+    for path in sorted(Path(logs.__file__).parent.rglob("*.py")):
+        for call in ast.walk(ast.parse(path.read_text())):
+            match call:
+                case ast.Call(
+                    func=ast.Attribute(
+                        value=ast.Name("log"), attr="debug" | "info" | "warning" | "error" | "exception"
+                    ),
+                    args=[ast.Constant(str() as event)],
+                    keywords=fields,
+                ):
+                    names = {field.arg for field in fields if field.arg}
+                    yield f"{path.name}:{call.lineno}", event, names if all(field.arg for field in fields) else None
+
+
+def test_events_are_named_alike_and_carry_what_their_sentence_says() -> None:
+    """An event is ``noun.what_happened``, and where it has a sentence the code gives it the fields to fill it."""
+    logged = list(_logged())
+
+    assert len(logged) > 10
+    for place, event, fields in logged:
+        assert re.fullmatch("[a-z]+[.][a-z_]+", event), place
+        if event in SENTENCES and fields is not None:
+            wanted = {name for _, name, _, _ in string.Formatter().parse(SENTENCES[event]) if name}
+            assert wanted <= fields, place
+
+
+def test_a_state_without_a_reason_ends_there() -> None:
+    """No sentence ends in a colon when there is nothing to explain."""
+    assert sentence("radio.state", {"receiver": "pi", "state": "ok", "why": ""}) == "Radio pi is ok."
 
 
 def test_unknown_events_say_all_they_carry() -> None:
