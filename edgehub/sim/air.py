@@ -2,7 +2,7 @@
 
 Log-distance path loss, a wall or two, the wearer's own body between badge and receiver, slow fading that moves with
 the person, fast fading per packet, collisions in a crowd, and a receiver that hears nothing below its sensitivity.
-The figures are those of 2.4 GHz indoors: exponent 2.4 in an open hall, some 10 dB through a body.
+The figures are those of 2.4 GHz indoors: exponent 2.4 in an open hall, some 9 dB through a body.
 """
 
 import math
@@ -14,7 +14,7 @@ from edgehub.sim.venue import Building, Point
 
 EXPONENT = 2.4
 WALL_DB = 5.0
-BODY_DB = 11.0
+BODY_DB = 9.0
 SLOW_DB = 3.5
 SLOW_M = 1.5
 """Distance over which slow fading forgets itself: an arm or a table further it is another picture."""

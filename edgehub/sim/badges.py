@@ -17,6 +17,10 @@ SHARES: dict[Kind, float] = {"ibeacon": 0.76, "eddystone": 0.1, "nearable": 0.06
 PERIOD_S: dict[Kind, float] = {"ibeacon": 1.0, "eddystone": 1.0, "nearable": 2.0, "estimote": 1.0}
 
 
+TYPICAL_DBM = -59
+"""At 1 m in the open, as a badge on a lanyard sends at its usual setting of 0 dBm."""
+
+
 @dataclass(frozen=True, slots=True)
 class Badge:
     """What a beacon sends: its payloads in turn, one every `period_s`."""
@@ -37,10 +41,10 @@ class Badge:
         return cls.make(kind, number, rng)
 
     @classmethod
-    def make(cls, kind: Kind, number: int, rng: random.Random) -> Self:
-        """A badge of this make."""
+    def make(cls, kind: Kind, number: int, rng: random.Random, *, spread_db: float = 2.5) -> Self:
+        """A badge of this make; `spread_db` is how far badges differ, 0 makes a typical one."""
         written, payloads = _MAKERS[kind](number)
-        return cls(kind, written, random_address(rng), payloads, PERIOD_S[kind], rng.gauss(-59, 2.5))
+        return cls(kind, written, random_address(rng), payloads, PERIOD_S[kind], rng.gauss(TYPICAL_DBM, spread_db))
 
 
 def random_address(rng: random.Random) -> bytes:

@@ -2,13 +2,15 @@
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from statistics import median
 
-from edgehub.sim.judge import Latency, Summary, entries, ledger_of, settled, visits_at_hub
+from edgehub.sim.judge import Latency, Ledger, Summary, entries, settled, visits_at_hub
 from edgehub.sim.stage import GATEWAYS, Settings, Stage
 from edgehub.sim.statuses import advert_to_request
-from edgehub.sim.truth import accuracy, stays
+from edgehub.sim.truth import Stay, accuracy, stays
 
 DRAIN_S = 30.0
 
@@ -39,8 +41,8 @@ async def run(settings: Settings, say: Callable[[str], None], ending: Ending) ->
         say(f"Doors are open: {settings.people} guests. Watch them at {stage.url}")
         await stage.while_all_live(_live(stage, ending))
         say("The doors are closed; waiting until the hub has everything …")
-        await settled(settings.directory, GATEWAYS, DRAIN_S)
-        summary = judge(stage, await advert_to_request(stage.wiring))
+        ledger = await settled(settings.directory, GATEWAYS, DRAIN_S)
+        summary = judge(stage, ledger, await advert_to_request(stage.wiring))
         say("Stopping everything …")
     return summary
 
@@ -55,13 +57,14 @@ async def _live(stage: Stage, ending: Ending) -> None:
     stage.radio.close_doors()
 
 
-def judge(stage: Stage, latency: Latency) -> Summary:
+def judge(stage: Stage, ledger: Ledger, latency: Latency) -> Summary:
     """How it went, by the simulator's truth and the files that gateways and hub left."""
     directory, end = stage.settings.directory, stage.radio.moment
     opened_s = stage.radio.opened_s or 0.0
     truth = stays(stage.truth, end)
     reported = visits_at_hub(directory, stage.guests, stage.clock.wall_us(opened_s), end)
     walked_in = entries(truth, stage.guests, lambda moment: stage.clock.real(opened_s + moment))
+    _keep(directory / "judgement.json", truth, reported)
     waits = [wait for wait in stage.witness.waits(walked_in) if wait is not None]
     return Summary(
         guests=stage.settings.people,
@@ -70,8 +73,13 @@ def judge(stage: Stage, latency: Latency) -> Summary:
         lights_shown=stage.witness.shown(),
         walking_in_to_light_median_s=round(median(waits), 2) if waits else None,
         advert_to_request_ms=latency,
-        events=ledger_of(directory, GATEWAYS),
+        events=ledger,
         venue_minutes=round(end / 60, 2),
         speed=stage.settings.speed,
         seed=stage.settings.seed,
     )
+
+
+def _keep(path: Path, truth: Sequence[Stay], reported: Sequence[Stay]) -> None:
+    """Leave what was compared beside the logs, for whoever wants to look into it."""
+    path.write_text(json.dumps({"columns": Stay._fields, "truth": truth, "reported": reported}))

@@ -12,15 +12,15 @@ from edgehub.sim.walkers import survey
 from edgehub.sim.world import Reception, Sender, Truth, Walker, World
 
 SURVEYOR = 1000
-WALK_S = 120.0
+WALK_S = 180.0
 
 
 def record_survey(building: Building, directory: Path, *, seed: int) -> tuple[Path, Path]:
-    """Walk every zone for two minutes with one badge; returns the recording (JSON Lines) and the walks (JSON)."""
+    """Walk every zone for three minutes with a typical badge; returns the recording (JSON Lines) and the walks (JSON)."""
     rng = random.Random(f"survey-{seed}")
     truth: list[Truth] = []
     walker = Walker(survey(building, WALK_S, rng), SURVEYOR, truth.append)
-    badge = Badge.make("ibeacon", SURVEYOR, rng)
+    badge = Badge.make("ibeacon", SURVEYOR, rng, spread_db=0)
     world = World(building, [Sender(badge, walker, building.entrance)], truth, seed=seed)
     heard, end = _listen(world, walker)
     recording, walks = directory / "survey.jsonl", directory / "walks.json"

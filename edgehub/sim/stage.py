@@ -171,8 +171,9 @@ class Stage:
         await self.processes.start("hub", [*EDGEHUB, *self._hub()])
         for gateway in GATEWAYS:
             folder = self.settings.directory / gateway
-            words = ["run", "--config", folder / "config", "--state", folder / "state"]
-            await self.processes.start(gateway, [*EDGEHUB, *words])
+            await self.processes.start(
+                gateway, [*EDGEHUB, "run", "--config", folder / "config", "--state", folder / "state"]
+            )
         self._say(f"Started one hub and {len(GATEWAYS)} gateways, each a process of its own …")
 
     def _hub(self) -> list[str | Path]:

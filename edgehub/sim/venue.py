@@ -53,28 +53,28 @@ class Building:
 
 
 ROOMS = (
-    Room("party", 0, 0, 15, 11, door=(9, 11), walled=True),
-    Room("coffee", 17.5, 0, 8.5, 8, door=(21.5, 8)),
-    Room("bacon", 28.5, 0, 8.5, 8, door=(32.5, 8)),
-    Room("acme", 1, 16, 9, 6.5, door=(5.5, 16)),
-    Room("birch", 14, 16, 9, 6.5, door=(18.5, 16)),
-    Room("cobalt", 27, 16, 9, 6.5, door=(31.5, 16)),
+    Room("party", 0, 0, 15, 11, door=(10, 11), walled=True),
+    Room("coffee", 19.5, 0, 8.5, 7.5, door=(23.5, 7.5)),
+    Room("bacon", 35, 0, 8.5, 7.5, door=(39, 7.5)),
+    Room("acme", 1, 19, 9, 6.5, door=(5.5, 19)),
+    Room("birch", 18, 19, 9, 6.5, door=(22.5, 19)),
+    Room("cobalt", 34.5, 19, 9, 6.5, door=(39, 19)),
 )
 
 CONFERENCE = Building(
-    width=37,
-    height=22.5,
+    width=43.5,
+    height=25.5,
     rooms={room.zone: room for room in ROOMS},
     receivers={
         "pi-lounge": (4, 6.5),
         "pi-bar": (12, 3),
-        "pi-coffee": (21.5, 2),
-        "pi-bacon": (32.5, 2),
-        "pi-expo": (5.5, 20.5),
-        "pi-expo2": (18.5, 20.5),
-        "pi-expo3": (31.5, 20.5),
+        "pi-coffee": (23.5, 2.5),
+        "pi-bacon": (39, 2.5),
+        "pi-expo": (5.5, 23),
+        "pi-expo2": (22.5, 23),
+        "pi-expo3": (39, 23),
     },
-    markers={"bacon-tray": (9001, (33.5, 3)), "coffee-bar": (9002, (20.5, 3)), "dj-booth": (9003, (6, 3))},
-    entrance=(37, 13),
-    passage_y=(11.8, 14.8),
+    markers={"bacon-tray": (9001, (40.5, 3.5)), "coffee-bar": (9002, (22, 3.5)), "dj-booth": (9003, (6, 3))},
+    entrance=(43.5, 13),
+    passage_y=(12, 14.8),
 )

@@ -18,7 +18,7 @@ DAY: tuple[tuple[float, Mapping[str, float]], ...] = (
     (25, {"coffee": 1.5, "bacon": 4, "party": 2, "acme": 2, "birch": 2, "cobalt": 2}),
     (math.inf, {"coffee": 1, "bacon": 1.5, "party": 6, "acme": 1, "birch": 1, "cobalt": 1}),
 )
-ELSEWHERE = {PASSAGE: 0.8, OUTSIDE: 0.3}
+ELSEWHERE = {PASSAGE: 0.4, OUTSIDE: 0.3}
 
 # Median length of a stay in s; drawn lognormal, so that some stay for ages.
 STAY_S = {"coffee": 90, "bacon": 120, "party": 240, "acme": 75, "birch": 75, "cobalt": 75, PASSAGE: 30, OUTSIDE: 90}
