@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import speed_bleak
 import speed_cpu
+import speed_gateway
 import speed_start
 from table import Row, report
 
@@ -26,6 +27,10 @@ Measure = Callable[[int], list[Row]]
 MEASURES: tuple[tuple[frozenset[str], Measure], ...] = (
     (frozenset({"SPD1", "SPD2"}), speed_cpu.against_peers),
     (frozenset({"SPD3"}), speed_bleak.beside_bleak),
+    (frozenset({"SPD4"}), speed_gateway.flood),
+    (frozenset({"SPD5", "SPD6", "SPD10"}), speed_gateway.latency),
+    (frozenset({"SPD7"}), speed_gateway.durable),
+    (frozenset({"SPD8"}), speed_gateway.memory),
     (frozenset({"SPD9"}), speed_start.start),
     (frozenset({"SPD11"}), speed_cpu.growth),
 )

@@ -10,6 +10,7 @@ import json
 import random
 import sys
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -43,7 +44,7 @@ class Crowd:
     """Packets for ever, `per_s` in a second of decision time."""
 
     def __init__(self, badges: int, per_s: float) -> None:
-        air = Air(badges, per_s=per_s)
+        air = Air(badges, per_s=per_s or 1.0)
         self._rng = random.Random(7)
         self._packets = [self._sent(packet) for packet in air.packets(min(200_000, max(1_000, int(per_s * TURN_S))))]
         self._offsets: dict[bytes, int] = {}
@@ -117,7 +118,8 @@ async def serve(path: str, badges: int, per_s: float, speed: float, arrival_ever
             now = (time.monotonic() - start) * speed
             writer.write(b"".join(crowd.until(now, last) + (visitors.until(now, last) if visitors else [])))
             last = now
-            await writer.drain()
+            with suppress(ConnectionError):
+                await writer.drain()
 
     async with await asyncio.start_unix_server(gateway, path):
         print(json.dumps({"ready": True}), flush=True)

@@ -7,38 +7,16 @@ import sys
 import time
 from contextlib import suppress
 from pathlib import Path
-from statistics import quantiles
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).parents[2]))
+sys.path[:0] = [str(Path(__file__).parents[2]), str(Path(__file__).parent)]
 sys.modules["rich"] = None  # type: ignore[assignment]  # structlog would load it, and only the developers' environment has it
+
+from speed_probe import Probe  # noqa: E402 - the path is set above
 
 from edgehub import logs  # noqa: E402 - the path is set above
 from edgehub.config import load  # noqa: E402
 from edgehub.gateway.daemon import Gateway  # noqa: E402
-
-PROBE_S = 0.005
-
-
-class Probe:
-    """Asks the loop every 5 ms and notes how late the answer is."""
-
-    def __init__(self) -> None:
-        self.lags_s: list[float] = []
-
-    async def run(self) -> None:
-        """Until cancelled."""
-        loop = asyncio.get_running_loop()
-        while True:
-            due = loop.time() + PROBE_S
-            await asyncio.sleep(PROBE_S)
-            self.lags_s.append(loop.time() - due)
-
-    def take(self) -> dict[str, Any]:
-        """The lags since the last time, in ms."""
-        lags, self.lags_s = self.lags_s, []
-        cuts = quantiles(lags, n=100) if len(lags) > 1 else [0.0] * 99
-        return {"n": len(lags), "p50": 1e3 * cuts[49], "p99": 1e3 * cuts[98], "max": 1e3 * max(lags, default=0.0)}
 
 
 def snapshot(gateway: Gateway, probe: Probe) -> dict[str, Any]:

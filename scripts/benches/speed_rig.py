@@ -7,7 +7,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -72,14 +72,14 @@ class Host:
 
     def snapshot(self) -> dict[str, Any]:
         """What it has used and done so far."""
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        print(file=self._process.stdin, flush=True)
-        line = self._process.stdout.readline()
-        if not line:
-            raise RuntimeError("the gateway under measurement has died; its last words are above")
-        answer: dict[str, Any] = json.loads(line)
-        return answer
+        return one_line(self._process, "")
+
+
+def one_line(process: "subprocess.Popen[str]", question: str) -> dict[str, Any]:
+    """Ask a process a line; its answer, a line of JSON."""
+    assert process.stdin is not None
+    print(question, file=process.stdin, flush=True)
+    return _json(process)
 
 
 @contextmanager
@@ -87,13 +87,23 @@ def venue(plan: Plan) -> Iterator[Host]:
     """Bring everything up, the gateway last; everything is gone afterwards."""
     with ExitStack() as stack:
         home = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="edgehub-bench-")))
-        port = _broker(stack, home)
-        bridge = _json(_start(stack, "speed_lamps.py", str(plan.bridge_delay_s)))
+        port = broker(stack, home)
+        bridge = _json(start(stack, "speed_lamps.py", str(plan.bridge_delay_s)))
         _configure(home, plan, port, bridge)
-        _hub(stack, home, port)
+        hub(
+            stack,
+            home,
+            port,
+            (
+                "--registration",
+                str(home / "gateway" / "registration.csv"),
+                "--zones",
+                str(home / "gateway" / "zones.yaml"),
+            ),
+        )
         radio = [str(home / "radio"), str(plan.badges), str(plan.per_s), str(plan.speed), str(plan.arrival_every_s)]
-        _json(_start(stack, "speed_air.py", *radio))
-        host = Host(_start(stack, "speed_host.py", str(home / "gateway"), str(home / "state")))
+        _json(start(stack, "speed_air.py", *radio))
+        host = Host(start(stack, "speed_host.py", str(home / "gateway"), str(home / "state")))
         time.sleep(1.0)
         yield host
 
@@ -119,24 +129,25 @@ def _register(path: Path, plan: Plan) -> None:
             writer.writerow([n, "Bo", colours[n % len(colours)], "", "lights;analytics"])
 
 
-def _broker(stack: ExitStack, home: Path) -> int:
-    broker, port = brokers.choose(home / "mosquitto"), brokers.free_port()
-    (home / "broker.conf").write_text(broker.config.format(port=port))
-    _spawn(stack, [*broker.command, str(home / "broker.conf")], stderr=subprocess.DEVNULL, env=dict(broker.env) or None)
+def broker(stack: ExitStack, home: Path) -> int:
+    """Start a broker; its port."""
+    chosen, port = brokers.choose(home / "mosquitto"), brokers.free_port()
+    (home / "broker.conf").write_text(chosen.config.format(port=port))
+    _spawn(stack, [*chosen.command, str(home / "broker.conf")], stderr=subprocess.DEVNULL, env=dict(chosen.env) or None)
     time.sleep(0.5)
     return port
 
 
-def _hub(stack: ExitStack, home: Path, port: int) -> None:
-    files = ["--registration", home / "gateway" / "registration.csv", "--zones", home / "gateway" / "zones.yaml"]
-    words = ["--site", "bench", "--port", port, "--db", home / "hub.db", *files]
-    _spawn(stack, [sys.executable, "-m", "edgehub", "hub", *map(str, words)], stderr=subprocess.DEVNULL)
+def hub(stack: ExitStack, home: Path, port: int, files: Sequence[str]) -> None:
+    """Start the reference hub."""
+    words = ["--site", "bench", "--port", str(port), "--db", str(home / "hub.db"), *files]
+    _spawn(stack, [sys.executable, "-m", "edgehub", "hub", *words], stderr=subprocess.DEVNULL)
     time.sleep(1.5)
 
 
-def _start(stack: ExitStack, script: str, *words: str) -> "subprocess.Popen[str]":
+def start(stack: ExitStack, script: str, *words: str, interpreter: str = sys.executable) -> "subprocess.Popen[str]":
     """Start one of our scripts, which ends when its stdin closes."""
-    return _spawn(stack, [sys.executable, str(ROOT / "scripts" / "benches" / script), *words])
+    return _spawn(stack, [interpreter, str(ROOT / "scripts" / "benches" / script), *words])
 
 
 def _spawn(stack: ExitStack, words: list[str], **options: Any) -> "subprocess.Popen[str]":
@@ -155,7 +166,10 @@ def _end(process: "subprocess.Popen[str]") -> None:
         process.communicate()
 
 
-def _json(process: "subprocess.Popen[str]") -> dict[str, str]:
+def _json(process: "subprocess.Popen[str]") -> dict[str, Any]:
     assert process.stdout is not None
-    answer: dict[str, str] = json.loads(process.stdout.readline())
+    line = process.stdout.readline()
+    if not line:
+        raise RuntimeError(f"a process under measurement has died; its last words are above: {process.args}")
+    answer: dict[str, Any] = json.loads(line)
     return answer
