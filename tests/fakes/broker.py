@@ -27,15 +27,20 @@ class Broker:
     Args:
         directory: for its configuration and log.
         lines: more lines of configuration.
+        anonymous: whether clients without a name may connect.
     """
 
-    def __init__(self, directory: Path, *lines: str) -> None:
+    def __init__(self, directory: Path, *lines: str, anonymous: bool = True) -> None:
         self.port = free_port()
         self._log = directory / f"mosquitto-{self.port}.log"
         self._config = directory / f"mosquitto-{self.port}.conf"
-        self._config.write_text(
-            "\n".join([f"listener {self.port} 127.0.0.1", "allow_anonymous true", "persistence false", *lines, ""])
-        )
+        own = [
+            f"listener {self.port} 127.0.0.1",
+            f"allow_anonymous {str(anonymous).lower()}",
+            "persistence false",
+            "user root",  # as root it would become a user who may not read the files of a test; else this is ignored
+        ]
+        self._config.write_text("\n".join([*own, *lines, ""]))
         self._process: subprocess.Popen[bytes] | None = None
 
     def settings(self, protocol: str = "5") -> MqttSettings:
