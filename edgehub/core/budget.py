@@ -18,11 +18,15 @@ class Budget:
         self._under_way = 0
         self._answered: deque[float] = deque(maxlen=limit)
 
-    def free_at(self) -> float | None:
-        """From when on a command may be sent; None while that depends on an answer still to come."""
-        if self._under_way >= self._limit:
+    def free_at(self, *, urgent: bool = True) -> float | None:
+        """From when on a command may be sent; None while that depends on an answer still to come.
+
+        Of a limit of five and more, a fifth is left to urgent commands.
+        """
+        limit = self._limit if urgent else self._limit - self._limit // 5
+        if self._under_way >= limit:
             return None
-        held = self._limit - self._under_way  # answered ones that would fill the window
+        held = limit - self._under_way  # answered ones that would fill the window
         if len(self._answered) < held:
             return float("-inf")
         return self._answered[-held] + self._window_s

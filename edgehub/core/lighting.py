@@ -70,7 +70,7 @@ class _Bridge:
         """When this command may go; None while an answer is awaited or nobody is there."""
         if self.in_flight is not None or self.why is not None:
             return None
-        budget = self._budget(command.lamp).free_at()
+        budget = self._budget(command.lamp).free_at(urgent=command.urgent)
         return None if budget is None else max(budget, command.ready_at)
 
     def send(self, wish: Wish) -> None:
@@ -147,15 +147,16 @@ class Lighting:
         self._stirred = True
         match report:
             case RoomsKnown():
-                bridge.why, bridge.rooms = None, report.rooms
-                self._know_rooms(report.bridge, bridge, now)
+                was_lost, bridge.why, bridge.rooms = bridge.why is not None, None, report.rooms
+                self._know_rooms(report.bridge, bridge, now, all_new=was_lost)
             case BridgeLost():
                 bridge.why = report.why
             case LampsChanged():
                 self._changed_by_hand(report, now)
             case Done() if report.wish == bridge.in_flight:
-                bridge.answered(report.wish, now)
-                self._done(report, now)
+                at = max(now, report.answered_at or now)  # whoever reads events in batches may lag behind the bridge
+                bridge.answered(report.wish, at)
+                self._done(report, at)
             case Done():
                 pass  # of a Lighting before a reload, and not carried over
             case _:
@@ -220,11 +221,11 @@ class Lighting:
     def _room(self, zone: str) -> Room | None:
         return self._zones.get(zone) if self._mine is None or zone in self._mine else None
 
-    def _know_rooms(self, name: str, bridge: _Bridge, now: float) -> None:
+    def _know_rooms(self, name: str, bridge: _Bridge, now: float, *, all_new: bool) -> None:
         for (its_bridge, room_name), room in self._rooms.items():
             if its_bridge == name:
                 known = bridge.rooms.get(room_name, RoomLamps(()))
-                room.know(known.lamps, scene_at_once=known.scene and bridge.share == 1, now=now)
+                room.know(known.lamps, scene_at_once=known.scene and bridge.share == 1, all_new=all_new, now=now)
 
     def _changed_by_hand(self, report: LampsChanged, now: float) -> None:
         for room in self._rooms.values():

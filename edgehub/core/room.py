@@ -89,12 +89,17 @@ class Room:
         self._idle_from = float("-inf")
         self._occupied = False
 
-    def know(self, lamps: Iterable[str], *, scene_at_once: bool, now: float) -> None:
-        """These are the lamps of the room, and nobody knows what they show; a scene is one command or one a lamp."""
+    def know(self, lamps: Iterable[str], *, scene_at_once: bool, all_new: bool, now: float) -> None:
+        """These are the lamps of the room; a scene is one command, or one for each lamp.
+
+        ``all_new`` says that nobody knows what they show, as after an outage; else only of lamps that are new.
+        """
         self._lamps = {lamp: self._lamps.get(lamp, Lamp()) for lamp in lamps}
         self._scene_at_once = scene_at_once and self.idle is not None
         self.sharing.have(self._lamps, now)
-        self._forget_shown(now)
+        self.due = now
+        if all_new:
+            self._forget_shown(now)
 
     def take_over(self, now: float) -> None:
         """We speak for the room from now on; if it stays empty, its idle scene undoes what was there before us."""

@@ -70,6 +70,8 @@ class Done:
     """A sentence for staff when not ok."""
     sent_at: float | None = None
     """When its request went out (real time, s); None when none did."""
+    answered_at: float | None = None
+    """When the bridge answered, where that is earlier than the report is read."""
 
 
 Report = RoomsKnown | BridgeLost | LampsChanged | Done

@@ -126,6 +126,7 @@ class BridgeEmulator:
         tls: served over https when given; a bridge's own certificate carries its id as common name.
         delay_s: how long every answer takes.
         strict: refuse commands beyond the limits with error 901; else they are only in the log.
+        keep_alive: answer many requests on one connection; old bridges close it after each.
     """
 
     def __init__(
@@ -139,8 +140,9 @@ class BridgeEmulator:
         bridge_id: str = "001788FFFE09ABCD",
         delay_s: float = 0.0,
         strict: bool = True,
+        keep_alive: bool = True,
     ) -> None:
-        self.bridge_id, self.delay_s, self.strict = bridge_id, delay_s, strict
+        self.bridge_id, self.delay_s, self.strict, self.keep_alive = bridge_id, delay_s, strict, keep_alive
         self.fault: Fault | None = None
         """What every request suffers, until it is None again."""
         self.faults: deque[Fault] = deque()
@@ -274,9 +276,9 @@ class BridgeEmulator:
             return False
         if fault is not None and fault.kind == "slow":
             await asyncio.sleep(fault.seconds)
-        writer.write(_http(*self._reply(request, fault)))
+        writer.write(_http(*self._reply(request, fault), keep_alive=self.keep_alive))
         await writer.drain()
-        return True
+        return self.keep_alive
 
     def _reply(self, request: Request, fault: Fault | None) -> Answer:
         match fault:
@@ -378,11 +380,12 @@ def _error(code: int, request: Request) -> list[dict[str, Any]]:
     return [{"error": {"type": code, "address": address, "description": words}}]
 
 
-def _http(status: int, content: Any) -> bytes:
+def _http(status: int, content: Any, *, keep_alive: bool = True) -> bytes:
     html = isinstance(content, bytes)
     body = content if html else json.dumps(content).encode()
     kind = "text/html" if html else "application/json"
-    head = f"HTTP/1.1 {status} -\r\nContent-Type: {kind}\r\nContent-Length: {len(body)}\r\n\r\n"
+    head = f"HTTP/1.1 {status} -\r\nContent-Type: {kind}\r\nContent-Length: {len(body)}\r\n"
+    head += "\r\n" if keep_alive else "Connection: close\r\n\r\n"
     return head.encode() + bytes(body)
 
 

@@ -267,6 +267,17 @@ async def test_http_is_found_and_remembered() -> None:
         assert len(emulator.log) == asked + 1
 
 
+@pytest.mark.asyncio
+async def test_a_bridge_that_closes_after_each_answer_is_driven_too() -> None:
+    """Old bridges do; each request then has a connection of its own, and the deadline still holds."""
+    async with driven(keep_alive=False) as (emulator, driver):
+        for _ in range(3):
+            assert len(await call(driver.lamps)) == 5
+        await emulator.close()
+        with pytest.raises(BridgeGone):
+            await call(driver.lamps)
+
+
 FAULTS = [
     (Fault("silent"), BridgeGone),
     (Fault("drip", 0.1), BridgeGone),
@@ -422,6 +433,19 @@ async def test_breaker_opens_and_the_bridge_comes_back(keys: KeyFile, fault: Fau
         assert it.emulator.lamp("Lounge 1").rgb == RED
         assert it.emulator.most_in_flight == 1
         assert it.states[-1] == "ok"
+
+
+@pytest.mark.long
+@pytest.mark.asyncio
+async def test_a_silent_bridge_is_used_again_within_15_s(keys: KeyFile) -> None:
+    """With the deadlines of real life, healed at whatever moment."""
+    async with rig(keys, deadline_s=3.0) as it:
+        it.emulator.fault = Fault("silent")
+        it.arrive("party", "kim", RED)
+        await it.until(lambda: it.heard(BridgeLost), 15)
+        await asyncio.sleep(9)
+        it.emulator.fault = None
+        assert await it.until(lambda: it.emulator.lamp("Lounge 1").on, 15) < 15
 
 
 @pytest.mark.asyncio

@@ -134,6 +134,38 @@ def test_a_new_colour_replaces_the_old() -> None:
     assert lounge(seen) == [PINK] * 4
 
 
+def test_a_lamp_never_changes_faster_than_3_hz() -> None:
+    """Twenty changes of mind a second are three commands, the last of them the newest wish."""
+    seen = world(1, latency_s=lambda _: 0.001)
+    seen.run([arrive(10 + n / 20, "kim", f"#{n:02x}0000") for n in range(1, 41)], 20)
+    times = [command.reached_at for command in seen.bridges["hall"].commands]
+    assert 6 <= len(times) <= 8
+    assert all(later - earlier >= 1 / 3 for earlier, later in pairwise(times))
+    assert lounge(seen) == ["#280000"]
+
+
+def test_a_wish_held_up_for_10_s_is_dropped_for_a_new_one() -> None:
+    """When the bridge takes 15 s for an answer, what is sent afterwards is what is right then, and is a wish of then."""
+    seen = world(1, latency_s=lambda _: 15.0)
+    seen.run([arrive(10, "kim", RED), arrive(11, "bo", BLUE, "bacon"), arrive(12, "eve", PINK, "bacon")], 100)
+    assert all(command.sent_at - command.wish.wished_at < 10 for command in seen.bridges["hall"].commands)
+    assert {colour for lamp, colour in seen.bridges["hall"].lamps.items() if lamp.startswith("S")} == {BLUE, PINK}
+
+
+def test_a_lamp_that_comes_back_is_the_only_one_told_again() -> None:
+    """News of one lamp is no reason to tell the others what they show already."""
+    seen = world(4)
+    seen.run([known(0, 3), arrive(10, "kim", RED), known(20, 4)], 30)
+    assert [command.wish.lamp for command in seen.bridges["hall"].commands if command.sent_at >= 20] == ["L3"]
+
+
+def test_newcomers_have_a_place_in_the_budget() -> None:
+    """While a big room is still being filled, a guest of another room is lit at once."""
+    seen = world(30, latency_s=lambda _: 0.001)
+    seen.run([arrive(10, "kim", RED), arrive(10.1, "bo", BLUE, "bacon")], 20)
+    assert seen.first_lights()["bo"] < 10.11
+
+
 def test_manual_change_is_respected_until_the_room_empties() -> None:
     """Staff's light stays while guests come and go; with the last one gone the room is idle, then ours again."""
     seen = world()

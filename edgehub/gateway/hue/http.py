@@ -121,8 +121,10 @@ class Line:
             return response.status, content
 
     def _connected(self) -> HTTPConnection:
-        if self._connection is not None and self._socket is not None and not _stale(self._socket):
-            return self._connection
+        kept = self._connection
+        # Without its socket an HTTPConnection was told to close; it would connect by itself, past every deadline.
+        if kept is not None and kept.sock is not None and self._socket is not None and not _stale(self._socket):
+            return kept
         self.close()
         self._socket = self._dial()
         self._connection = HTTPConnection(self._name, self._port)

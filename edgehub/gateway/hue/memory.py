@@ -17,6 +17,10 @@ class LampMemory:
     found: LampSeen | None = None
     """What it showed before our first command: how a room without a scene gets it back."""
 
+    def start_anew(self, seen: LampSeen) -> None:
+        """After an outage: expect nothing."""
+        self.seen, self.expected, self.before = seen, None, None
+
     def told(self, state: LampSeen | None) -> None:
         """We told it to show this; None is something we do not know, like a scene of an old bridge."""
         self.before, self.expected = self.seen, state

@@ -30,13 +30,17 @@ class Session:
         nickname: for messages.
         driver: not used by anybody else.
         wanted: the lights of our zones on this bridge.
+        memories: of the session before; what changed in between is nobody's doing we could tell.
     """
 
-    def __init__(self, nickname: str, driver: Driver, wanted: Iterable[ZoneLights]) -> None:
-        self._nickname, self._driver = nickname, driver
+    def __init__(
+        self, nickname: str, driver: Driver, wanted: Iterable[ZoneLights], memories: dict[str, LampMemory]
+    ) -> None:
+        self._nickname, self._driver, self._memories = nickname, driver, memories
         self._stages: dict[str, _Stage] = {}
-        self._memories: dict[str, LampMemory] = {}
         self.read(wanted)
+        for lamp in self._house.lamps.values():
+            memories[lamp.id].start_anew(lamp.seen)
 
     @property
     def rooms(self) -> Mapping[str, RoomLamps]:

@@ -13,6 +13,7 @@ from edgehub.core.venue import ZoneLights
 from edgehub.core.wish import BackendState, BridgeLost, Done, LampsChanged, Report, RoomsKnown, Wish
 from edgehub.gateway.hue.driver import Driver
 from edgehub.gateway.hue.errors import BadName, BridgeError, BridgeGone, KeyFileError, NotPaired
+from edgehub.gateway.hue.memory import LampMemory
 from edgehub.gateway.hue.session import Session
 
 FAILURES: Final = 3
@@ -107,6 +108,7 @@ class Worker:
         self._nickname, self._connect, self._report = nickname, connect, report
         self._poll_s, self._rest_s = poll_s, rest_s
         self._driver: Driver | None = None
+        self._memories: dict[str, LampMemory] = {}  # outlive a session: how lamps were found is found out only once
         self._state = BackendState("starting", "the bridge is being looked for")
         self._thread = threading.Thread(target=self._run, name=f"hue-{nickname}", daemon=True)
 
@@ -145,7 +147,7 @@ class Worker:
 
     def _open(self) -> Session:
         self._driver = self._connect()
-        session = Session(self._nickname, self._driver, self.wanted)
+        session = Session(self._nickname, self._driver, self.wanted, self._memories)
         self._tell_rooms(session)
         self._set_state(BackendState("ok"))
         return session
@@ -197,7 +199,7 @@ class Worker:
 
     def _answer(self, wish: Wish, error: BridgeError | None) -> None:
         sent_at = None if self._driver is None else self._driver.line.sent_at
-        self._tell(Done(wish, error is None, "" if error is None else str(error), sent_at))
+        self._tell(Done(wish, error is None, "" if error is None else str(error), sent_at, time.monotonic()))
 
     def _lose(self, error: BridgeError) -> None:
         pairing = isinstance(error, NotPaired | KeyFileError)
