@@ -23,7 +23,7 @@ class Wish:
 
     @property
     def kind(self) -> str:
-        """ "colour" or "idle"."""
+        """Either "colour" or "idle"."""
         return "idle" if self.colour is None else "colour"
 
 

@@ -7,14 +7,16 @@ It reports through one callable and is told things through a mailbox with one pl
 import threading
 import time
 from collections.abc import Callable, Iterable
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from edgehub.core.venue import ZoneLights
 from edgehub.core.wish import BackendState, BridgeLost, Done, LampsChanged, Report, RoomsKnown, Wish
 from edgehub.gateway.hue.driver import Driver
 from edgehub.gateway.hue.errors import BadName, BridgeError, BridgeGone, KeyFileError, NotPaired
-from edgehub.gateway.hue.memory import LampMemory
 from edgehub.gateway.hue.session import Session
+
+if TYPE_CHECKING:
+    from edgehub.gateway.hue.memory import LampMemory
 
 FAILURES: Final = 3
 """The breaker opens at the third failure in a row."""
