@@ -1,12 +1,17 @@
 """The systemd units: valid, hardened, explained, and in step with what the program does."""
 
+import argparse
+import importlib
 import re
+import shlex
 import shutil
 import subprocess
 from collections import defaultdict
 from pathlib import Path
 
 import pytest
+
+from edgehub.cli import COMMANDS
 
 UNITS = sorted((Path(__file__).parents[2] / "systemd").glob("*.service"))
 NAMES = [unit.name for unit in UNITS]
@@ -17,7 +22,7 @@ needs_systemd = pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="
 def settings(unit: Path) -> dict[str, list[str]]:
     """Every ``Name=value`` of a unit; systemd lets some names repeat."""
     found = defaultdict(list)
-    for line in unit.read_text().splitlines():
+    for line in unit.read_text().replace("\\\n", " ").splitlines():
         if re.match("[A-Za-z]+=", line):
             name, _, value = line.partition("=")
             found[name].append(value)
@@ -66,9 +71,26 @@ def test_what_must_not_be_forgotten(unit: Path) -> None:
     assert set_to["Restart"] == ["always"]
     assert set_to["StartLimitIntervalSec"] == ["0"]
     assert set_to["RestartPreventExitStatus"] == ["2"]
-    assert "--config /etc/edgehub" in set_to["ExecStart"][0]
     # A secret on a command line or in the environment is everybody's.
     assert not {"Environment", "EnvironmentFile", "PassEnvironment", "SetCredential"} & set_to.keys()
+
+
+@pytest.mark.parametrize("unit", UNITS, ids=NAMES)
+def test_the_program_understands_how_the_unit_starts_it(unit: Path) -> None:
+    """The command line of the unit is one that `edgehub` takes, and its folders are those the unit opens for it."""
+    set_to = settings(unit)
+    program, command, *words = shlex.split(set_to["ExecStart"][0])
+    parser = argparse.ArgumentParser()
+    importlib.import_module(COMMANDS[command][0]).configure(parser)
+
+    parser.parse_args(words)
+
+    assert program == "/opt/edgehub/bin/edgehub"
+    opened = {f"/etc/{name}" for name in set_to["ConfigurationDirectory"]}
+    opened |= {f"/var/lib/{name}" for name in set_to["StateDirectory"]}
+    paths = [Path(word) for word in words if word.startswith("/")]
+    assert paths
+    assert all(opened & {str(path), str(path.parent)} for path in paths)
 
 
 def test_the_gateway_scans_over_the_bus_and_is_watched() -> None:
