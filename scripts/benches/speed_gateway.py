@@ -82,7 +82,7 @@ def durable(rounds: int) -> list[Row]:
         hub(stack, home, port, ())
         ours = start(stack, "speed_durable.py", "edgehub", str(home / "ours"), str(port))
         naive = start(stack, "speed_durable.py", "naive", str(home / "naive"), str(port), interpreter=python())
-        table = [(_events_per_s(ours, 5_000), _events_per_s(naive, 300)) for _ in range(rounds + 1)][1:]
+        table = [(_events_per_s(ours, 10_000), _events_per_s(naive, 300)) for _ in range(rounds + 1)][1:]
     times = median(own / theirs for own, theirs in table)
     peer = f"aiosqlite 0.22 + aiomqtt 2.5 one by one, to the broker only: {median(theirs for _, theirs in table):.0f}/s"
     value = median(own for own, _ in table)
