@@ -14,6 +14,9 @@ class Mark(NamedTuple):
 
 START = Mark(1, 1)
 
+_SHOWN = 160
+"""Most characters of a line that a message shows."""
+
 
 @dataclass(frozen=True, slots=True)
 class Problem:
@@ -34,10 +37,13 @@ class Problem:
     def _pointer(self) -> list[str]:
         if not self.source.strip():
             return []
+        # JSON may be one line of 40 KB: only what stands around the word is shown.
+        start = max(0, self.mark.column - 1 - _SHOWN // 2) if len(self.source) > _SHOWN else 0
+        shown = self.source[start : start + _SHOWN]
         # A tab before the word is kept, so that the caret stands under it in any terminal.
-        before = self.source[: self.mark.column - 1]
+        before = shown[: self.mark.column - 1 - start]
         blank = "".join("\t" if character == "\t" else " " for character in before)
-        return [f"    {self.source}", f"    {blank}^"]
+        return [f"    {shown}", f"    {blank}^"]
 
     def to_dict(self) -> dict[str, str | int]:
         """The same for programs: file, line, column, severity, message, hint."""

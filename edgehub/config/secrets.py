@@ -84,6 +84,9 @@ class Secrets:
 
 
 def _refuse_readable(path: Path) -> None:
-    mode = stat.S_IMODE(path.stat().st_mode)
+    try:
+        mode = stat.S_IMODE(path.stat().st_mode)
+    except OSError as error:  # deleted a moment ago, or in a folder that is closed to us
+        raise Mistake(START, f"this file cannot be read ({error.strerror})", "Mend its owner and rights.") from None
     if mode & 0o077:
         raise Mistake(START, f"others on this machine may read this file (mode {mode:03o})", f"Run: chmod 600 {path}")

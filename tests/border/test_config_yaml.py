@@ -7,12 +7,13 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from edgehub.config import ConfigError, load_venue, save_learned
+from edgehub.config import ConfigError, load_venue, read_registration, save_learned
 from edgehub.config.learned import Learned, load_learned
 from edgehub.config.nodes import Listing, Scalar, Table, plain
 from edgehub.config.page import MAX_BYTES
 from edgehub.config.problems import Mistake
 from edgehub.config.yaml import dump, parse, parse_own
+from edgehub.core.venue import BadgeScheme
 
 EXAMPLE = Path(__file__).parents[2] / "config" / "zones.yaml"
 
@@ -125,6 +126,38 @@ def test_strange_files_are_refused_in_words(tmp_path: Path, content: bytes, mess
         load_venue(path)
 
     assert message in str(caught.value)
+
+
+def test_a_long_line_is_shown_around_the_word_only(tmp_path: Path) -> None:
+    """A venue written as one line of JSON gives messages of a readable length, with the caret under the word."""
+    path = tmp_path / "zones.json"
+    many = ", ".join(f'"z{n}": {{"name": "Zone {n}"}}' for n in range(500))
+    path.write_text(f'{{"version": 1, "zones": {{{many}, "last": {{"nmae": "Last"}}}}}}')
+
+    with pytest.raises(ConfigError) as caught:
+        load_venue(path)
+
+    _, shown, caret, hint = str(caught.value).splitlines()
+    assert len(shown) < 200
+    assert shown[caret.index("^") :].startswith('"nmae"')
+    assert hint == '  → Did you mean "name"?'
+
+
+@pytest.mark.parametrize(
+    "content", [b"badge\n\x00\n", b"badge," + b"x" * 200_000 + b"\n1\n", b"badge\n" + b'"' * 99, b"\xff\xfe"]
+)
+def test_strange_lists_are_refused_in_words(tmp_path: Path, content: bytes) -> None:
+    """A registration file of any bytes is read or refused; nothing else is raised."""
+    path = tmp_path / "registration.csv"
+    path.write_bytes(content)
+
+    try:
+        assert len(read_registration(path, BadgeScheme())) == 0
+    except ConfigError as error:
+        problems = error.problems
+    else:
+        return
+    assert len(problems) == 1
 
 
 def test_an_anchor_may_be_used(tmp_path: Path) -> None:
