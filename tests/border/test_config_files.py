@@ -317,7 +317,9 @@ def test_check_says_in_plain_words_what_is_configured(folder: Path, capsys: pyte
 def test_check_prints_every_mistake_and_gives_2(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Each mistake once, in the form editors can jump to, and their number at the end."""
     text = (folder / "zones.yaml").read_text()
-    (folder / "zones.yaml").write_text(text.replace("leave_after: 90s", "leave_after: 90").replace("[pi-coffee]", "pi-coffee"))
+    (folder / "zones.yaml").write_text(
+        text.replace("leave_after: 90s", "leave_after: 90").replace("[pi-coffee]", "pi-coffee")
+    )
 
     assert run("check", "--config", str(folder), "--state", str(folder / "state")) == 2
 
