@@ -321,6 +321,10 @@ class BridgeEmulator:
 
     def _resource(self, request: Request, resource: list[str]) -> Any:
         match request.method, resource:
+            case "GET", []:
+                return {part: self._resource(request, [part]) for part in ("lights", "groups", "scenes", "sensors")}
+            case "GET", ["sensors"]:
+                return {}
             case "GET", ["lights"]:
                 return {lamp.id: lamp.as_json() for lamp in self.lamps.values()}
             case "GET", ["lights", lamp] if lamp in self.lamps:
@@ -335,6 +339,8 @@ class BridgeEmulator:
                 return _scene(self._scenes[scene]) | {"lightstates": self._scenes[scene].states}
             case "PUT", ["lights", lamp, "state"] if lamp in self.lamps:
                 return self._put(request, [(self.lamps[lamp], request.body)])
+            case "PUT", ["groups", "0", "action"]:  # all lamps, as every bridge has it
+                return self._put(request, [(lamp, request.body) for lamp in self.lamps.values()])
             case "PUT", ["groups", group, "action"] if group in self.rooms:
                 return self._put(request, self._action(group, request.body))
             case _:
