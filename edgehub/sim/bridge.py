@@ -15,26 +15,16 @@ import ssl
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
-from typing import Any, Final, NamedTuple, Self
+from dataclasses import dataclass
+from typing import Any, Final, Self
 
-from edgehub.core.colour import GAMUTS, WHITE, Gamut, brightness, to_hex, to_xy
+from edgehub.sim.bridge_house import House, LampState, Request, error_reply
+
+__all__ = ["MOST_USERS", "BridgeEmulator", "Fault", "LampState", "Request"]
 
 LINK_S: Final = 30.0
 """How long a press of the link button lasts."""
 MOST_USERS: Final = 40
-
-# Error types of the API, with the bridge's own words.
-ERRORS: Final = {
-    1: "unauthorized user",
-    3: "resource, {path}, not available",
-    4: "method, {method}, not available for resource, {path}",
-    7: "invalid value for parameter",
-    101: "link button not pressed",
-    201: "parameter, xy, is not modifiable. Device is set to off.",
-    301: "group could not be created. Group table is full.",
-    901: "Internal error, 404",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,67 +38,6 @@ class Fault:
     kind: str
     seconds: float = 1.0
     code: int = 0
-
-
-class Request(NamedTuple):
-    """A line of the bridge's log. Times are the loop's."""
-
-    at: float
-    method: str
-    path: str
-    body: Any
-
-    @property
-    def is_group(self) -> bool:
-        """A command to a group, scenes included."""
-        return self.method == "PUT" and "/groups/" in self.path
-
-    @property
-    def is_light(self) -> bool:
-        """A command to one lamp."""
-        return self.method == "PUT" and "/lights/" in self.path
-
-
-@dataclass(slots=True)
-class LampState:
-    """A simulated lamp."""
-
-    id: str
-    name: str
-    gamut: str | None = "C"
-    """"A", "B", "C", or None for a lamp that only dims."""
-    on: bool = False
-    bri: int = 254
-    xy: tuple[float, float] = WHITE
-    reachable: bool = True
-
-    @property
-    def rgb(self) -> str:
-        """What it looks like, as "#rrggbb"; black when off."""
-        return to_hex(self.xy, self.bri) if self.on else "#000000"
-
-    def as_json(self) -> dict[str, Any]:
-        """The lamp as the API tells it."""
-        state: dict[str, Any] = {"on": self.on, "bri": self.bri, "alert": "none", "reachable": self.reachable}
-        light: dict[str, Any] = {"name": self.name, "type": "Dimmable light", "modelid": "LWB010", "state": state}
-        light["capabilities"] = {"control": {}}
-        if self.gamut is not None:
-            state |= {"xy": list(self.xy), "colormode": "xy", "hue": 0, "sat": 0, "effect": "none"}
-            corners = GAMUTS[self.gamut]
-            control = {
-                "colorgamuttype": self.gamut,
-                "colorgamut": [list(corners.red), list(corners.green), list(corners.blue)],
-            }
-            light |= {"type": "Extended color light", "modelid": "LCT015", "capabilities": {"control": control}}
-        return light
-
-
-@dataclass(slots=True)
-class _Scene:
-    id: str
-    name: str
-    group: str
-    states: dict[str, dict[str, Any]] = field(default_factory=dict)
 
 
 Answer = tuple[int, Any]
@@ -149,8 +78,6 @@ class BridgeEmulator:
         """What the next requests suffer, one each; before ``fault``."""
         self.log: list[Request] = []
         self.users: set[str] = set()
-        self.listeners: list[Callable[[LampState], None]] = []
-        """Called with every lamp that changed."""
         self.refused = 0
         """Commands refused because they were too many."""
         self.most_in_flight = 0
@@ -160,7 +87,7 @@ class BridgeEmulator:
         self._spent: dict[bool, deque[float]] = {False: deque(maxlen=10), True: deque(maxlen=1)}
         self._server: asyncio.Server | None = None
         self._connections: set[asyncio.Task[None]] = set()
-        self._build(rooms, scenes or {}, gamuts or {})
+        self._house = House(rooms, scenes or {}, gamuts or {})
 
     async def __aenter__(self) -> Self:
         await self.open()
@@ -188,6 +115,16 @@ class BridgeEmulator:
             connection.cancel()
         await asyncio.gather(*self._connections, return_exceptions=True)
 
+    @property
+    def lamps(self) -> Mapping[str, LampState]:
+        """Lamps by id."""
+        return self._house.lamps
+
+    @property
+    def listeners(self) -> list[Callable[[LampState], None]]:
+        """Called with every lamp that changed."""
+        return self._house.listeners
+
     def press_link_button(self) -> None:
         """Let programs pair for the next 30 s."""
         self._pressed_at = asyncio.get_running_loop().time()
@@ -204,36 +141,7 @@ class BridgeEmulator:
 
     def change_by_hand(self, name: str, **state: Any) -> None:
         """Set a lamp as somebody with the bridge's own app would."""
-        self._set(self.lamp(name), state)
-
-    # The house
-
-    def _build(
-        self,
-        rooms: Mapping[str, Sequence[str]],
-        scenes: Mapping[str, tuple[str, str]],
-        gamuts: Mapping[str, str | None],
-    ) -> None:
-        names = [name for lamps in rooms.values() for name in lamps]
-        ids = {name: str(number) for number, name in enumerate(dict.fromkeys(names), start=1)}
-        self.lamps = {ids[name]: LampState(ids[name], name, gamuts.get(name, "C")) for name in ids}
-        self.rooms = {str(n): (name, [ids[lamp] for lamp in lamps]) for n, (name, lamps) in enumerate(rooms.items(), 1)}
-        self._scenes: dict[str, _Scene] = {}
-        for number, (scene, (room, colour)) in enumerate(scenes.items(), start=1):
-            group = next(group for group, (name, _) in self.rooms.items() if name == room)
-            look = {"on": True, "bri": brightness(colour), "xy": [round(value, 4) for value in to_xy(colour)]}
-            states = {lamp: dict(look) for lamp in self.rooms[group][1]}
-            self._scenes[f"Scene{number:011d}"] = _Scene(f"Scene{number:011d}", scene, group, states)
-
-    def _set(self, lamp: LampState, state: Mapping[str, Any]) -> None:
-        lamp.on = bool(state.get("on", lamp.on))
-        lamp.bri = int(state.get("bri", lamp.bri))
-        if lamp.gamut is not None and "xy" in state:
-            gamut: Gamut = GAMUTS[lamp.gamut]
-            x, y = gamut.nearest((float(state["xy"][0]), float(state["xy"][1])))
-            lamp.xy = (round(x, 4), round(y, 4))
-        for listener in self.listeners:
-            listener(lamp)
+        self._house.set(self.lamp(name), state)
 
     # HTTP
 
@@ -290,7 +198,7 @@ class BridgeEmulator:
             case Fault("html"):
                 return 200, b"<html><body>Welcome to your router</body></html>"
             case Fault("error", code=code):
-                return 200, _error(code, request)
+                return 200, error_reply(code, request)
             case _:
                 return 200, self._api(request)
 
@@ -303,66 +211,38 @@ class BridgeEmulator:
             case ["api", "config"] | ["api", _, "config"]:
                 return self._config()
             case ["api", key, *_] if key not in self.users:
-                return _error(1, request)
-            case ["api", _, *resource]:
-                return self._resource(request, resource)
+                return error_reply(1, request)
+            case ["api", _, *resource] if request.method == "GET":
+                told = self._house.tell(resource)
+                return error_reply(3, request) if told is None else told
+            case ["api", _, *resource] if request.method == "PUT" and isinstance(request.body, dict):
+                return self._put(request, resource, request.body)
             case _:
-                return _error(3, request)
+                return error_reply(3, request)
 
     def _pair(self, request: Request) -> Any:
         if request.at > self._pressed_at + LINK_S:
-            return _error(101, request)
+            return error_reply(101, request)
         if len(self.users) >= MOST_USERS:
-            return _error(301, request)
+            return error_reply(301, request)
         return [{"success": {"username": self.add_user()}}]
 
     def _config(self) -> dict[str, Any]:
         return {"name": "Emulated bridge", "bridgeid": self.bridge_id, "modelid": "BSB002", "apiversion": "1.65.0"}
 
-    def _resource(self, request: Request, resource: list[str]) -> Any:
-        match request.method, resource:
-            case "GET", []:
-                return {part: self._resource(request, [part]) for part in ("lights", "groups", "scenes", "sensors")}
-            case "GET", ["sensors"]:
-                return {}
-            case "GET", ["lights"]:
-                return {lamp.id: lamp.as_json() for lamp in self.lamps.values()}
-            case "GET", ["lights", lamp] if lamp in self.lamps:
-                return self.lamps[lamp].as_json()
-            case "GET", ["groups"]:
-                return {group: _group(name, lamps) for group, (name, lamps) in self.rooms.items()}
-            case "GET", ["groups", group] if group in self.rooms:
-                return _group(*self.rooms[group])
-            case "GET", ["scenes"]:
-                return {scene.id: _scene(scene) for scene in self._scenes.values()}
-            case "GET", ["scenes", scene] if scene in self._scenes:
-                return _scene(self._scenes[scene]) | {"lightstates": self._scenes[scene].states}
-            case "PUT", ["lights", lamp, "state"] if lamp in self.lamps:
-                return self._put(request, [(self.lamps[lamp], request.body)])
-            case "PUT", ["groups", "0", "action"]:  # all lamps, as every bridge has it
-                return self._put(request, [(lamp, request.body) for lamp in self.lamps.values()])
-            case "PUT", ["groups", group, "action"] if group in self.rooms:
-                return self._put(request, self._action(group, request.body))
-            case _:
-                return _error(3, request)
-
-    def _action(self, group: str, body: Mapping[str, Any]) -> list[tuple[LampState, Mapping[str, Any]]] | None:
-        """What a group command means for each lamp; None when there is no such scene."""
-        if "scene" not in body:
-            return [(self.lamps[lamp], body) for lamp in self.rooms[group][1]]
-        scene = self._scenes.get(str(body["scene"]))
-        return None if scene is None else [(self.lamps[lamp], state) for lamp, state in scene.states.items()]
-
-    def _put(self, request: Request, changes: Sequence[tuple[LampState, Any]] | None) -> Any:
-        if changes is None or not isinstance(request.body, dict):
-            return _error(7, request)
+    def _put(self, request: Request, resource: Sequence[str], body: Mapping[str, Any]) -> Any:
+        try:
+            changes = self._house.changes(resource, body)
+        except KeyError:
+            return error_reply(7, request)
+        if changes is None:
+            return error_reply(3, request)
         if not self._within_limits(request) and self.strict:
             self.refused += 1
-            return _error(901, request)
+            return error_reply(901, request)
         for lamp, state in changes:
-            self._set(lamp, state)
-        prefix = "/" + "/".join(request.path.split("/")[3:])
-        return [{"success": {f"{prefix}/{name}": value}} for name, value in request.body.items()]
+            self._house.set(lamp, state)
+        return [{"success": {f"/{'/'.join(resource)}/{name}": value}} for name, value in body.items()]
 
     def _within_limits(self, request: Request) -> bool:
         spent = self._spent[request.is_group]
@@ -370,20 +250,6 @@ class BridgeEmulator:
         if not full:
             spent.append(request.at)
         return not full
-
-
-def _group(name: str, lamps: Sequence[str]) -> dict[str, Any]:
-    return {"name": name, "lights": list(lamps), "type": "Room", "state": {}, "action": {}}
-
-
-def _scene(scene: _Scene) -> dict[str, Any]:
-    return {"name": scene.name, "type": "GroupScene", "group": scene.group, "lights": list(scene.states), "version": 2}
-
-
-def _error(code: int, request: Request) -> list[dict[str, Any]]:
-    address = "/" + "/".join(request.path.split("/")[3:])
-    words = ERRORS.get(code, "out of order").format(path=address, method=request.method)
-    return [{"error": {"type": code, "address": address, "description": words}}]
 
 
 def _http(status: int, content: Any, *, keep_alive: bool = True) -> bytes:

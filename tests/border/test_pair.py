@@ -1,6 +1,7 @@
 """`edgehub hue` against an emulated bridge: a key is found, kept and shown to work, or the reason is said."""
 
 import asyncio
+import re
 import stat
 from itertools import pairwise
 from pathlib import Path
@@ -41,7 +42,7 @@ async def test_pairing_waits_for_the_button_and_blinks_a_lamp(
     assert stat.S_IMODE((tmp_path / "hue-keys.json").stat().st_mode) == 0o600
     said = capsys.readouterr().out
     assert "Press the round link button" in said
-    assert "29 s left" in said
+    assert len(set(re.findall(r"(\d+) s left", said))) >= 2
     assert 'The lamp "Lounge 1" blinks once.' in said
     assert key.username not in said
 
