@@ -21,13 +21,13 @@ NEAR_DBM, FAR_DBM, SPREAD_DB = -64.0, -82.0, 11.0
 FADED_DBM = -88.0
 NEAR_CAUGHT, FAR_CAUGHT = 0.95, 0.5  # share of the packets sent
 
-# A survey of a minute has seen few of the ways a person can stand. Each reading stands for levels around it, and
-# further down than up: bodies only ever take away.
-KERNEL_UP_DB, KERNEL_DOWN_DB = 4.5, 4.0
+# A survey of a minute has seen few of the ways a person can stand: each reading stands for the levels around it, as
+# far as two readings of one place by two people differ.
+KERNEL_DB = 4.5
 # Of every surveyed distribution this share is spread wide around its mean, and this share over all levels.
-WIDE_SHARE, WIDE_DB, ANY_SHARE = 0.15, 12.0, 0.03
+WIDE_SHARE, WIDE_DB, ANY_SHARE = 0.1, 12.0, 0.03
 # Losses come in runs (a hand, a turn of the body): packets of a second are worth this many independent ones.
-RUNS = 2.0
+RUNS = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +143,7 @@ def _mixed(seen: list[float], wide: list[float]) -> list[float]:
 
 
 def _kernel(level: int) -> list[float]:
-    return _normal([_fall(x - level, KERNEL_UP_DB if x > level else KERNEL_DOWN_DB) for x in LEVELS])
+    return _normal([_fall(x - level, KERNEL_DB) for x in LEVELS])
 
 
 def _bell(mean: float, spread: float) -> list[float]:

@@ -16,7 +16,7 @@ MOST_SENT = 8  # packets of one second that count; more say nothing new
 
 # What a change of place costs, nat: a person changes zone about every two minutes and spot about every half,
 # ln(120) = 4.8, and a walk between zones leads through the ways between where they were surveyed.
-ZONE_COST, SPOT_COST, DEPART_COST, ARRIVE_COST = 4.0, 2.0, 4.5, 2.5
+ZONE_COST, SPOT_COST, DEPART_COST, ARRIVE_COST = 5.0, 1.5, 4.5, 2.5
 
 Row = tuple[float, ...]
 

@@ -14,8 +14,7 @@ from edgehub.core.presence.track import Segment, Track
 
 STEP_S = 1.0
 LONGEST_HIDE_S = 900.0  # a badge that vanished where the receiver is deaf is believed there this long
-NEAR_BETWEEN = -2.0
-LEAD = 1.6  # nat by which another zone must lead before the badge has moved
+LEAD = 1.0  # nat by which another zone must lead before the badge has moved
 SETTLE_S = 3.0  # after this a new badge is somewhere, however unclear
 HOLD_S = 20.0  # on the ways between zones the last zone stays lit this long
 LAG_S = 12.0  # the steady output looks back from here
@@ -154,14 +153,8 @@ class Presence:
         zone = track.near.zones[track.best]
         scores = track.zone_scores()
         lost = scores.get(track.live, -inf)
-        if zone is None:
-            if at - track.segments[track.best].since >= HOLD_S:
-                if track.live is None:
-                    return
-            else:
-                zone = max((name for name in scores if name is not None), key=lambda name: scores[name])
-                if zone == track.live or scores[zone] < NEAR_BETWEEN:
-                    return
+        if zone is None and (track.live is None or at - track.segments[track.best].since < HOLD_S):
+            return
         if track.live is None:
             lost = max((score for name, score in scores.items() if name not in (zone, None)), default=-inf)
             if at - track.since >= SETTLE_S:
