@@ -27,7 +27,15 @@ class Board:
     """What the hub knows, as a picture. The page waits for `changed` and takes a `snapshot`."""
 
     def __init__(
-        self, site: str, venue: Venue, ledger: Ledger, roster: Roster, *, wall_us: Callable[[], int], speed: float = 1
+        self,
+        site: str,
+        venue: Venue,
+        ledger: Ledger,
+        roster: Roster,
+        *,
+        wall_us: Callable[[], int],
+        speed: float = 1,
+        boxes: Mapping[str, Any] | None = None,
     ) -> None:
         self._site = site
         self._venue = venue
@@ -35,6 +43,7 @@ class Board:
         self._roster = roster
         self._wall_us = wall_us
         self._speed = speed
+        self._boxes = boxes or {}
         self._latest_us = 0
         self._lights: dict[str, Mapping[str, Any]] = {}
         self._counts: dict[str, int] = {}
@@ -129,7 +138,7 @@ class Board:
             "sponsor": zone.sponsor,
             "count": self._counts.get(zone.id, here),
             "light": self._lights.get(zone.id, dark),
-            "box": None,
+            "box": self._boxes.get(zone.id),
         }
 
     def _leaders(self, now_us: int) -> dict[str, list[dict[str, Any]]]:

@@ -6,10 +6,11 @@ Messages that wait together are committed together, so that a busy hub pays for 
 import asyncio
 import secrets
 import time
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import structlog
 
@@ -37,7 +38,8 @@ PROFILE_EXPIRY_S = 60
 class HubSettings:
     """What a hub needs to know.
 
-    ``page`` is where the page listens, or None; ``speed`` is what the page shows of a simulated venue's clock.
+    ``page`` is where the page listens, or None; ``speed`` is what the page shows of a simulated venue's clock; ``boxes``
+    is where each zone lies on the floor plan: ``[x, y, width, height]``.
     """
 
     site: str
@@ -47,6 +49,7 @@ class HubSettings:
     venue: Venue = field(default_factory=Venue)
     page: tuple[str, int] | None = None
     speed: float = 1.0
+    boxes: Mapping[str, Any] = field(default_factory=dict)
 
 
 def wall_us() -> int:
@@ -81,7 +84,13 @@ class Hub:
         received = await self._store.select("received")
         self.intake = Intake(received, self.ledger, self.roster.remembered, self.generation)
         self.board = Board(
-            settings.site, settings.venue, self.ledger, self.roster, wall_us=wall_us, speed=settings.speed
+            settings.site,
+            settings.venue,
+            self.ledger,
+            self.roster,
+            wall_us=wall_us,
+            speed=settings.speed,
+            boxes=settings.boxes,
         )
         [(events, conflicts, quarantined, shed)] = await self._store.select("counts")
         self.board.totals = {

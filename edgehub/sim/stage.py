@@ -184,6 +184,7 @@ class Stage:
             *("--host", wiring.broker_host, "--port", str(wiring.broker_port), "--protocol", wiring.protocol),
             *("--db", self.state("hub") / "hub.db"),
             *("--registration", config / "registration.csv", "--zones", config / "zones.yaml"),
+            *("--learned", self.state("hub") / "learned.yaml"),
             *("--page", f"127.0.0.1:{self.settings.port}", "--speed", str(self.settings.speed)),
         ]
 

@@ -31,6 +31,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--db", type=Path, default=Path("hub.db"), metavar="FILE", help="the hub's memory (hub.db)")
     parser.add_argument("--registration", type=Path, metavar="FILE", help="registration.csv: who wears which badge")
     parser.add_argument("--zones", type=Path, metavar="FILE", help="zones.yaml: names of zones, what counts as a badge")
+    parser.add_argument("--learned", type=Path, metavar="FILE", help="learned.yaml: where zones lie on the floor plan")
     parser.add_argument("--page", metavar="HOST:PORT", help="serve the venue's page there; port 0 takes a free one")
     parser.add_argument("--speed", type=float, default=1.0, help="what the page says of a simulated venue's clock")
 
@@ -71,10 +72,11 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _settings(args: argparse.Namespace) -> "HubSettings":
-    from edgehub.config import load_venue
+    from edgehub.config import load_learned, load_venue
     from edgehub.core.venue import Venue
     from edgehub.hub.daemon import HubSettings
 
+    plan = None if args.learned is None else load_learned(args.learned).plan
     host, _, port = (args.page or "").rpartition(":")
     return HubSettings(
         site=args.site,
@@ -84,6 +86,7 @@ def _settings(args: argparse.Namespace) -> "HubSettings":
         venue=Venue() if args.zones is None else load_venue(args.zones),
         page=(host or "127.0.0.1", int(port)) if args.page else None,
         speed=args.speed,
+        boxes=(plan or {}).get("zones") or {},
     )
 
 
