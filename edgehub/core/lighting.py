@@ -228,8 +228,10 @@ class Lighting:
                 room.know(known.lamps, scene_at_once=known.scene and bridge.share == 1, all_new=all_new, now=now)
 
     def _changed_by_hand(self, report: LampsChanged, now: float) -> None:
+        ours = {id(room) for zone in self._zones if (room := self._room(zone)) is not None}
         for room in self._rooms.values():
-            if room.bridge == report.bridge and not report.lamps.isdisjoint(room.sharing.holder):
+            # In a room that another gateway drives, its work looks like somebody's hand.
+            if room.bridge == report.bridge and id(room) in ours and not report.lamps.isdisjoint(room.sharing.holder):
                 room.changed_by_hand(now)
 
     def _next(self, name: str, bridge: _Bridge, now: float) -> Wish | None:

@@ -245,6 +245,15 @@ def test_a_room_handed_over_is_left_alone() -> None:
     assert len([c for c in seen.bridges["hall"].commands[before:] if c.wish.room == "Lounge"]) == 0
 
 
+def test_what_another_gateway_does_in_its_room_is_no_manual_change() -> None:
+    """A room we handed over stays untouched for ever, however its lamps change."""
+    seen = world()
+    seen.run([arrive(1, "kim", RED), (5, lambda lighting, now: lighting.speak_for({"bacon"}, now))], 15)
+    before = len([c for c in seen.bridges["hall"].commands if c.wish.room == "Lounge"])
+    seen.run([by_hand(20, "L0", "L1")], 20 + MANUAL_S + 60)
+    assert len([c for c in seen.bridges["hall"].commands if c.wish.room == "Lounge"]) == before
+
+
 def test_a_reload_that_changes_nothing_sends_nothing() -> None:
     """Rooms that stay keep their guests and lamps, and the budget runs on."""
     seen = world()
