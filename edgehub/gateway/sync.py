@@ -314,16 +314,20 @@ class Sync:
     async def _ask(self) -> None:
         """Ask on each birth of the hub, and again while there is no answer."""
         while True:
-            await self._ask_due.wait()
-            self._ask_due.clear()
-            self._unanswered = True
-            while self.hub_online and self._unanswered:
-                marks = self._store.marks()
-                self._asked = {(mark.epoch.nonce, mark.partition): mark.watermark for mark in marks}
-                question = Ask(self._store.profiles_revision, tuple(marks))
-                await self.mqtt.publish(self._topics.ask, question.to_json())
-                with suppress(TimeoutError):
-                    await asyncio.wait_for(self._ask_due.wait(), ASK_AGAIN_S)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._ask_due.wait(), ASK_AGAIN_S)
+            if self._ask_due.is_set() or self._unanswered:
+                self._ask_due.clear()
+                await self._put_question()
+
+    async def _put_question(self) -> None:
+        if not self.hub_online:
+            return
+        self._unanswered = True
+        marks = self._store.marks()
+        self._asked = {(mark.epoch.nonce, mark.partition): mark.watermark for mark in marks}
+        question = Ask(self._store.profiles_revision, tuple(marks))
+        await self.mqtt.publish(self._topics.ask, question.to_json())
 
     async def _take_ack(self, ack: Ack) -> None:
         if self._hub is None or ack.hub_generation != self._hub.generation:
