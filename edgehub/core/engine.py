@@ -42,6 +42,9 @@ SECOND_S = 1.0
 UNKNOWN_EVERY_S = 300.0
 """How often the number of unknown badges is reported, if there were any."""
 
+MOST_MARGIN = 99.0
+"""Log-odds beyond this say no more, and a venue of one zone has an infinite margin, which JSON has no word for."""
+
 
 class Engine:
     """One gateway's decisions.
@@ -178,7 +181,7 @@ class Engine:
             "levels": {receiver: round(level) for receiver, level in evidence.levels.items()},
             "probability": round(evidence.probability, 3),
             "runner_up": evidence.runner_up,
-            "margin": round(evidence.margin, 2),
+            "margin": round(min(evidence.margin, MOST_MARGIN), 2),
             "test": evidence.test,
             "alone": self.speakers.alone,
         }
@@ -205,17 +208,17 @@ class Engine:
     # --- changes
 
     def _take_profiles(self, profiles: Sequence[Profile], now: Moment, effects: list[Effect]) -> None:
+        before = set(self.guests.wearers.values())
         changed = self.guests.take(profiles)
         if not changed:
             return
         self._enrol()
         followed = set(self.guests.wearers.values())
-        for person in changed:
-            if person in followed:
-                self.greeter.refresh(person, now.real)
-                effects += self.reporter.reconsider(person, now)
-            else:
-                self._forget(person, now, effects)
+        for person in sorted(before - followed):  # erased, opted out, or the badge is somebody else's now
+            self._forget(person, now, effects)
+        for person in followed.intersection(changed):
+            self.greeter.refresh(person, now.real)
+            effects += self.reporter.reconsider(person, now)
 
     def _forget(self, person: str, now: Moment, effects: list[Effect]) -> None:
         self.presence.forget(person)

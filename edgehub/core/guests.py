@@ -39,9 +39,12 @@ class Guests:
         return profile.colour if profile is not None and self._agreed(profile, "lights") else None
 
     def counts(self, person: str) -> bool:
-        """True when visits may be kept: the guest agreed to offers or analytics, which need them."""
+        """True when visits may be kept: the guest agreed to offers or analytics, which need them.
+
+        Guests known from the staff's list alone (revision 0) have no name that the hub would know: they get light.
+        """
         profile = self._profiles.of(person)
-        return profile is not None and self._agreed(profile, "offers", "analytics")
+        return profile is not None and profile.revision > 0 and self._agreed(profile, "offers", "analytics")
 
     def _followed(self, person: str) -> bool:
         profile = self._profiles.of(person)

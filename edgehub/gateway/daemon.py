@@ -15,7 +15,7 @@ from typing import Any, assert_never
 import structlog
 
 from edgehub import __version__
-from edgehub.config import Config, ConfigError, fingerprint
+from edgehub.config import Config, ConfigError, Fingerprint
 from edgehub.core.engine import Engine
 from edgehub.core.events import (
     BridgeReported,
@@ -38,7 +38,7 @@ from edgehub.core.presence import Model, Survey
 from edgehub.core.profile import Profile, Profiles
 from edgehub.core.speaker import gateway_of
 from edgehub.core.venue import Venue, ZoneLights
-from edgehub.core.wire import EventBody, PeerLevels, Status
+from edgehub.core.wire import EventBody, PeerLevels, Status, WireError
 from edgehub.core.wire import events as wire
 from edgehub.core.wish import BackendState, Done, Report
 from edgehub.gateway.hue import HueBridge, KeyFile
@@ -63,9 +63,10 @@ class Gateway:
 
     Args:
         config: valid; later edits are watched for.
+        files: the fingerprint of the files it was read from, taken before they were read.
     """
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, files: Fingerprint) -> None:
         self.config = config
         self.inbox = Inbox()
         self.latencies = Latencies()
@@ -76,7 +77,8 @@ class Gateway:
         self.scribe = Scribe(boot_id() if bluetooth.source == "bluez" else secrets.token_hex(16))
         self.bridges: dict[str, HueBridge] = {}
         self.sync: Sync | None = None
-        self.config_state: dict[str, Any] = {"state": "applied"}
+        self.config_state: dict[str, Any] = {"state": "applied", "hash": files.digest}
+        self._files = files
         self.venue = config.venue
 
     @property
@@ -150,7 +152,6 @@ class Gateway:
         installation = self.config.installation
         if installation.mqtt is None:
             return
-        self.config_state["hash"] = fingerprint(self.config.directory, self.config.state).digest
         listeners = Listeners(
             link=lambda connected: self.inbox.put(LinkChanged(connected)),
             profiles=lambda profiles: self.inbox.put(ProfilesChanged(profiles)),
@@ -219,8 +220,7 @@ class Gateway:
                 case _:
                     assert_never(effect)
         if written:
-            self.store.record(*self.scribe.write(written, now))
-            _log_visits(written)
+            self._write(written, now)
 
     def _publish_levels(self, levels: Sequence[tuple[str, float, int]], now: Moment) -> None:
         if self.sync is not None:
@@ -230,7 +230,15 @@ class Gateway:
     def _note(self, body: EventBody) -> None:
         """Write down something about ourselves."""
         now = self.now
-        self.store.record(*self.scribe.write([Record(body, None, now.decision)], now))
+        self._write([Record(body, None, now.decision)], now)
+
+    def _write(self, effects: Sequence[Record | KeepVisit | DropVisit], now: Moment) -> None:
+        events, visits = self.scribe.write(effects, now)
+        try:
+            self.store.record(events, visits)
+        except WireError as error:  # ours to mend, and no reason to stop lighting lamps
+            log.exception("event.unsendable", error=str(error), types=[event.type for event in events])
+        _log_visits(effects)
 
     # --- what parts report
 
@@ -309,7 +317,7 @@ class Gateway:
     # --- edits
 
     async def _watch_files(self) -> None:
-        async for digest, found in edits(self.config.directory, self.config.state):
+        async for digest, found in edits(self.config.directory, self.config.state, self._files):
             if isinstance(found, ConfigError):
                 self._refuse(digest, found)
             else:

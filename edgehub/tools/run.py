@@ -39,8 +39,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Run until stopped."""
     from edgehub import logs, process
-    from edgehub.config import ConfigError, load
+    from edgehub.config import ConfigError, fingerprint, load
 
+    files = fingerprint(args.config, args.state)
     try:
         config = load(args.config, args.state)
     except ConfigError as error:
@@ -52,4 +53,4 @@ def run(args: argparse.Namespace) -> int:
 
     from edgehub.gateway.daemon import Gateway
 
-    return process.run(Gateway(config).run())
+    return process.run(Gateway(config, files).run())

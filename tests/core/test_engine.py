@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from itertools import count
+from math import isfinite
 
 import pytest
 
@@ -290,3 +291,27 @@ def test_nothing_is_due_when_nothing_happens() -> None:
     day.happen(Ticked())
     decision, _ = day.engine.next_deadline()
     assert decision is None
+
+
+def test_a_guest_of_the_staffs_list_gets_light_until_the_hub_gives_a_name() -> None:
+    """No visit under a name the hub does not know; the stay goes on under the one it gives."""
+    local = Profile("local-1", 0, badges=ADA.badges, colour=ADA.colour, consent=ADA.consent)
+    day = Day("pi-bacon", local)
+    day.happen(BridgeReported(RoomsKnown("hall", {"Snacks": RoomLamps(("5",))})))
+    day.stay(1042, 30, own=-50)
+    assert "#ff8800" in {effect.wish.colour for effect in day.of(ShowWish)}
+    assert not day.recorded(VisitEntered)
+    day.happen(ProfilesChanged([ADA]))
+    day.stay(1042, 30, own=-50)
+    assert [record.person for record in day.recorded(VisitEntered)] == ["p-ada"]
+    assert "local-1" not in day.engine.greeter.where
+
+
+def test_what_is_recorded_can_always_be_sent() -> None:
+    """A venue of one zone has no runner-up; its evidence is still finite numbers."""
+    venue = Venue(zones={"bacon": VENUE.zones["bacon"]}, badges=VENUE.badges)
+    day = Day()
+    day.happen(VenueChanged(venue, Model.of(venue, None, ("pi-bacon",)), Lighting({}, {})))
+    day.stay(1042, 60, own=-55)
+    (entered,) = day.recorded(VisitEntered)
+    assert isfinite(entered.body.evidence["margin"])
