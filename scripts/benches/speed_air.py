@@ -16,7 +16,7 @@ from pathlib import Path
 
 sys.path[:0] = [str(Path(__file__).parents[2]), str(Path(__file__).parent)]
 
-from speed_stream import Air, Badge  # noqa: E402 - the path is set above
+from speed_stream import Air, Badge, Packet  # noqa: E402 - the path is set above
 
 from edgehub.core.airwave import Hello, pack_hello, pack_record, parse_request  # noqa: E402
 
@@ -74,7 +74,7 @@ class Crowd:
                 self._offsets[packet.address] = self._rng.choice((0, -15, -30))
 
     @staticmethod
-    def _sent(packet) -> Sent:  # noqa: ANN001 - speed_stream.Packet
+    def _sent(packet: Packet) -> Sent:
         address = bytes.fromhex(packet.address.replace(":", ""))
         return Sent(address, packet.rssi_dbm, packet.data, phone=address[0] != 0xC0)
 

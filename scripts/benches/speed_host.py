@@ -15,7 +15,7 @@ sys.modules["rich"] = None  # type: ignore[assignment]  # structlog would load i
 from speed_probe import Probe  # noqa: E402 - the path is set above
 
 from edgehub import logs  # noqa: E402 - the path is set above
-from edgehub.config import load  # noqa: E402
+from edgehub.config import fingerprint, load  # noqa: E402
 from edgehub.gateway.daemon import Gateway  # noqa: E402
 
 
@@ -47,7 +47,7 @@ def _rss_mib() -> float:
 async def host(config: str, state: str) -> None:
     loaded = load(Path(config), Path(state))
     logs.setup("sentence", "warning")
-    gateway, probe = Gateway(loaded), Probe()
+    gateway, probe = Gateway(loaded, fingerprint(Path(config), Path(state))), Probe()
     reader = asyncio.StreamReader()
     await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
     running = [asyncio.create_task(gateway.run()), asyncio.create_task(probe.run())]

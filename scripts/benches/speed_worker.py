@@ -105,7 +105,7 @@ def habluetooth_raw(air: Air, zones: int) -> Measure:
     del zones
     from habluetooth import BaseHaRemoteScanner, BluetoothManager, set_manager
 
-    class Manager(BluetoothManager):
+    class Manager(BluetoothManager):  # type: ignore[misc]  # not installed here
         def _discover_service_info(self, service_info: object) -> None:
             """Nobody listens: what a consumer does is not the scanner's cost."""
 
