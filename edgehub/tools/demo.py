@@ -62,7 +62,6 @@ def run(args: argparse.Namespace) -> int:
 
 def _run(args: argparse.Namespace, directory: Path) -> int:
     """Have the demo in this directory, whose logs are kept when it fails."""
-    from edgehub.sim.broker import free_port
     from edgehub.sim.processes import DemoError
     from edgehub.sim.stage import Settings
 
@@ -73,7 +72,7 @@ def _run(args: argparse.Namespace, directory: Path) -> int:
         seed=args.seed,
         minutes=args.minutes,
         broker=args.broker,
-        port=args.port or (free_port() if args.headless else _next_free(8080)),
+        port=_port(args),
     )
     try:
         summary = _interruptible(settings)
@@ -109,6 +108,15 @@ def _interruptible(settings: "Settings") -> "Summary | None":
         return asyncio.run(main())
     except asyncio.CancelledError:
         return None
+
+
+def _port(args: argparse.Namespace) -> int:
+    """Of the page: as asked for, else 8080 or the next free one; with 0, or when nobody looks, any."""
+    from edgehub.sim.broker import free_port
+
+    if args.port:
+        return int(args.port)
+    return free_port() if args.headless or args.port == 0 else _next_free(8080)
 
 
 def _next_free(port: int) -> int:

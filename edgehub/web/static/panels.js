@@ -86,6 +86,9 @@ export function totals(board) {
   return shown.map(([key, words]) => made("div", {}, made("dd", {}, counted[key].toLocaleString("en")), made("dt", {}, words)));
 }
 
+// So many events are always on their way to the hub and back.
+const FEW = 20;
+
 const worst = (states) => ["gone", "warn", "fine"].find((level) => states.map(grade).includes(level)) || "fine";
 
 function machine(name, states, words) {
@@ -99,7 +102,7 @@ export function health(board) {
   const gateways = (board.gateways || []).map((gateway) => {
     if (grade(gateway.state) === "gone") return machine(gateway.id, [gateway.state], [gateway.state, gateway.why].filter(Boolean).join(" · "));
     const parts = [gateway.radio && `radio ${gateway.radio}`, gateway.hue && gateway.hue !== "none" && `lights ${gateway.hue}`,
-      gateway.backlog ? `${gateway.backlog} waiting` : null, gateway.why];
+      gateway.backlog > FEW ? `${gateway.backlog} events waiting` : null, gateway.why];
     return machine(gateway.id, [gateway.state, gateway.radio, gateway.hue], parts.filter(Boolean).join(" · ") || gateway.state);
   });
   return [...hub, ...gateways];
