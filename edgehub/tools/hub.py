@@ -61,11 +61,14 @@ def broker_settings(args: argparse.Namespace) -> "MqttSettings":
 def run(args: argparse.Namespace) -> int:
     """Run until SIGTERM or SIGINT; 0 then, 2 when it cannot start."""
     from edgehub.config import ConfigError
+    from edgehub.hub.store import StoreError
 
     try:
         return asyncio.run(_run(_settings(args)))
     except ConfigError as error:
         print(error, file=sys.stderr)
+    except StoreError as error:
+        print(f"edgehub hub: {args.db}: {error}", file=sys.stderr)
     except OSError as error:
         print(f"edgehub hub: {error}", file=sys.stderr)
     return 2

@@ -137,8 +137,7 @@ def _elements(text: str) -> Iterator[tuple[Any, str]]:
         raise WireError("not an array")
     for _ in range(MAX_EVENTS):
         start = _skip(text, at + 1)
-        # One level more than an envelope may have: too deep is then the envelope's fault, not the batch's.
-        value, end = decode_value(text, start, depth=MAX_DEPTH * 8)
+        value, end = decode_value(text, start)
         yield value, text[start:end]
         at = _skip(text, end)
         if text[at : at + 1] != ",":
