@@ -16,10 +16,16 @@ import pytest
 from edgehub.gateway.hue import Key, KeyFile
 from edgehub.sim.bridge import BridgeEmulator, Fault
 from tests.fakes.air import UUID, Air
+from tests.fakes.bluez import FakeBluez, private_bus
 from tests.fakes.broker import Broker
 
 ROOT = Path(__file__).parents[2]
 ADA, ADAS_COLOUR = 1042, "#ff0000"
+BOB, BOBS_COLOUR = 1043, "#0000ff"
+REGISTRATION = f"""badge,first_name,colour,bands,consent
+{ADA},Ada,{ADAS_COLOUR},,lights;offers
+{BOB},Bob,{BOBS_COLOUR},,lights
+"""
 ZONES = f"""
 version: 1
 badges: {{ibeacon: "{UUID}/1"}}
@@ -43,9 +49,7 @@ class Site:
         self.state.mkdir(mode=0o700)
         self.write("edgehub.yaml", self._installation())
         self.write("zones.yaml", ZONES)
-        self.write(
-            "registration.csv", f"badge,first_name,colour,bands,consent\n{ADA},Ada,{ADAS_COLOUR},,lights;offers\n"
-        )
+        self.write("registration.csv", REGISTRATION)
         KeyFile(self.state / "hue-keys.json").put("hall", Key(bridge.bridge_id, bridge.add_user()))
 
     def _installation(self) -> str:
@@ -57,13 +61,11 @@ class Site:
     def write(self, name: str, text: str) -> None:
         (self.config / name).write_text(text)
 
-    async def start(self, name: str, *words: str) -> None:
+    async def start(self, name: str, *words: str, **environment: str) -> None:
         self.processes[name] = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            "edgehub",
-            *words,
+            *(sys.executable, "-m", "edgehub", *words),
             cwd=ROOT,
+            env={**os.environ, **environment},
             stdout=asyncio.subprocess.DEVNULL,
             stderr=asyncio.subprocess.PIPE,
         )
@@ -252,3 +254,30 @@ async def test_an_unknown_badge_leaves_no_trace(tmp_path: Path) -> None:
                 content = path.read_bytes()
                 assert b"31337" not in content
                 assert (31337).to_bytes(6, "big").hex().encode() not in content
+
+
+@pytest.mark.asyncio
+async def test_an_advert_on_the_bus_becomes_light(tmp_path: Path) -> None:
+    """The whole path on real parts: bluetoothd's signals, bleak, the engine, phue, a bridge; and a restart of bluetoothd."""
+    with private_bus() as address:
+        async with venue(tmp_path) as site, FakeBluez(address) as bluez:
+            edgehub_yaml = (site.config / "edgehub.yaml").read_text()
+            site.write("edgehub.yaml", edgehub_yaml.replace(f"socket:{site.air.path}", "bluez"))
+            words = ("run", "--config", str(site.config), "--state", str(site.state))
+            await site.start("gateway", *words, DBUS_SYSTEM_BUS_ADDRESS=address)
+            await until(bluez.scanning, 15, "the gateway scans")
+            ada = asyncio.create_task(_keep_hearing(bluez, ADA))
+            await until(lambda: site.lit() == ADAS_COLOUR, 10, "the lamp shows Ada's colour")
+            await bluez.restart()
+            await until(bluez.scanning, 15, "it scans again after bluetoothd came back")
+            bob = asyncio.create_task(_keep_hearing(bluez, BOB))
+            await until(lambda: site.lit().endswith("ff"), 15, "Bob gets his moment")  # as blue as the lamp can
+            ada.cancel()
+            bob.cancel()
+
+
+async def _keep_hearing(bluez: FakeBluez, minor: int) -> None:
+    payload = bytes.fromhex("0215" + UUID.replace("-", "") + "0001") + minor.to_bytes(2, "big") + b"\xc5"
+    while True:
+        bluez.hear(f"C0:AD:00:00:{minor >> 8:02X}:{minor & 0xFF:02X}", -50, manufacturer={0x004C: payload})
+        await asyncio.sleep(0.5)
