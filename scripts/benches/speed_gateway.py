@@ -12,6 +12,8 @@ from speed_rig import Plan, broker, hub, one_line, start, venue
 from table import Row
 
 WARM_S = 10.0
+BUSY_MS = 3.0
+"""A loop with nothing to do that is this late (p99) says that other programs have the machine."""
 
 
 def flood(rounds: int) -> list[Row]:
@@ -40,25 +42,34 @@ def latency(rounds: int) -> list[Row]:
         before = host.snapshot()
         after = _after(host, 20.0 * rounds)
         calm = one_line(idle, "")
-    return [*_latency(after), *_lag(after, calm), *_commits(_between(before, after))]
+    return [*_latency(after, calm["p99"]), *_lag(after, calm["p99"]), *_commits(_between(before, after))]
 
 
-def _latency(after: dict[str, Any]) -> list[Row]:
+def _judged(value: float | None, floor: float, calm_ms: float) -> bool | None:
+    """A latency against its floor; a miss proves nothing while even a loop with nothing to do is kept waiting."""
+    if value is not None and value <= floor:
+        return True
+    return None if calm_ms > BUSY_MS else False
+
+
+def _calm(calm_ms: float) -> str:
+    return f"a loop with nothing to do, meanwhile: {calm_ms:.2g} ms"
+
+
+def _latency(after: dict[str, Any], calm_ms: float) -> list[Row]:
     """Since the first advert waited in the inbox until the request left, over the last requests for a colour."""
     found = after["latency_ms"]
     rows = []
     for cut, floor, aim in (("p50", 1.0, 0.5), ("p99", 10.0, 5.0)):
         name = f"advert → Hue request, {cut} of {found['n']}, 5,000 adverts/s"
-        value = found[cut]
-        rows.append(
-            Row("SPD5", name, value, "ms", f"≤ {floor:g} ms (aim {aim:g})", ok=value is not None and value <= floor)
-        )
+        asked, ok = f"≤ {floor:g} ms (aim {aim:g})", _judged(found[cut], floor, calm_ms)
+        rows.append(Row("SPD5", name, found[cut], "ms", asked, _calm(calm_ms), ok=ok))
     return rows
 
 
-def _lag(after: dict[str, Any], calm: dict[str, Any]) -> list[Row]:
-    value, peer = after["lag_ms"]["p99"], f"a loop with nothing to do, at the same time: {calm['p99']:.2g} ms"
-    return [Row("SPD6", "loop lag p99 beside a 30 ms bridge", value, "ms", "≤ 5 ms (aim 3)", peer, ok=value <= 5)]
+def _lag(after: dict[str, Any], calm_ms: float) -> list[Row]:
+    value, name = after["lag_ms"]["p99"], "loop lag p99 beside a 30 ms bridge"
+    return [Row("SPD6", name, value, "ms", "≤ 5 ms (aim 3)", _calm(calm_ms), ok=_judged(value, 5.0, calm_ms))]
 
 
 def _commits(spent: dict[str, float]) -> list[Row]:
