@@ -13,7 +13,7 @@ from typing import Any
 from edgehub.config import Registrant
 from edgehub.core.profile import BadgeBinding, Profile
 from edgehub.core.wire.fields import dump_text
-from edgehub.core.wire.messages import profile_to_json, read_profile
+from edgehub.core.wire.profiles import profile_to_json, read_profile
 
 REMEMBER = frozenset({"analytics", "offers"})
 """Who agreed to one of these may be remembered; visits of others are not kept."""

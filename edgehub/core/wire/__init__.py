@@ -8,18 +8,9 @@ the hub sets aside and acknowledges.
 from edgehub.core.wire.envelope import MAX_BATCH, MAX_EVENTS, At, Envelope, Epoch, Identity, Poison, read_batch
 from edgehub.core.wire.events import EventBody, body_dict, read_body, shed_class
 from edgehub.core.wire.fields import WireError
-from edgehub.core.wire.messages import (
-    Ack,
-    Anchor,
-    Ask,
-    HubStatus,
-    Mark,
-    PeerLevels,
-    ProfilesPage,
-    Status,
-    pages,
-    succeed,
-)
+from edgehub.core.wire.messages import Ack, Anchor, Ask, Mark, PeerLevels
+from edgehub.core.wire.profiles import ProfilesPage, pages
+from edgehub.core.wire.status import HubStatus, Status, succeed
 from edgehub.core.wire.topics import GatewayTopics, SiteTopics
 
 __all__ = [

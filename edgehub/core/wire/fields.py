@@ -7,6 +7,8 @@ from typing import Any
 
 MAX_INTEGER = 2**53 - 1
 """JavaScript reads these messages too."""
+MAX_MESSAGE = 64 * 1024
+"""Bytes; what the shipped broker lets through."""
 MAX_TEXT = 512
 """Ids, names and reasons are short; nobody sends a novel."""
 

@@ -1,91 +1,21 @@
-"""The messages beside the events: status, acknowledgements, questions, profiles, neighbours' levels, anchors."""
+"""The messages beside events, status and profiles: acknowledgements, questions, neighbours' levels, anchors."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from typing import Any
 
-from edgehub.core.profile import CONSENT_PURPOSES, BadgeBinding, Profile
 from edgehub.core.wire.envelope import At, Epoch, read_at, read_epoch
 from edgehub.core.wire.fields import (
+    MAX_MESSAGE,
     WireError,
-    a_boolean,
     a_number,
     a_text,
     an_array,
     an_integer,
     an_object,
     dump,
-    dump_text,
     need,
     read_object,
 )
-
-MAX_MESSAGE = 64 * 1024
-MAX_PAGE = 60 * 1024
-"""Of the profiles in a page: leaves room for the rest of the message."""
-
-
-@dataclass(frozen=True, slots=True)
-class Status:
-    """What a gateway says of itself: the retained birth, and the will that follows it."""
-
-    state: str
-    """"online" or "offline"."""
-    start_id: str
-    epoch: Epoch | None = None
-    details: Mapping[str, Any] = field(default_factory=dict)
-    """Beside these: versions, config {state, hash, error}, radio {state, why}, hue {bridge: {state, why}}, backlog…"""
-
-    def to_json(self) -> bytes:
-        """As it is sent."""
-        epoch = {} if self.epoch is None else {"epoch": self.epoch.to_json()}
-        return dump({**self.details, "state": self.state, "start_id": self.start_id, **epoch})
-
-    @classmethod
-    def read(cls, data: bytes) -> "Status":
-        """Read a status. Raises WireError."""
-        raw = read_object(data, limit=MAX_MESSAGE)
-        state = a_text(raw.pop("state", None), "state", most=32)
-        start_id = a_text(raw.pop("start_id", None), "start_id", most=64)
-        epoch = raw.pop("epoch", None)
-        return cls(state, start_id, None if epoch is None else read_epoch(epoch), raw)
-
-    def detail(self, name: str) -> Mapping[str, Any]:
-        """A part of the details that is an object; empty when there is none."""
-        value = self.details.get(name)
-        return value if isinstance(value, Mapping) else {}
-
-
-def succeed(current: Status | None, incoming: Status) -> Status:
-    """What is known of a gateway after a message: a death that is not the current birth's is ignored.
-
-    When a gateway takes over its own session, the old will may arrive after the new birth.
-    """
-    if incoming.state == "offline" and current is not None:
-        if current.start_id != incoming.start_id:
-            return current
-        return replace(incoming, details={**current.details, **incoming.details})
-    return incoming
-
-
-@dataclass(frozen=True, slots=True)
-class HubStatus:
-    """Whether the hub takes events, and which life of the hub it is."""
-
-    state: str
-    generation: str
-
-    def to_json(self) -> bytes:
-        """As it is sent."""
-        return dump({"state": self.state, "generation": self.generation})
-
-    @classmethod
-    def read(cls, data: bytes) -> "HubStatus":
-        """Read a hub's status. Raises WireError."""
-        raw = read_object(data, limit=MAX_MESSAGE)
-        state = a_text(need(raw, "state"), "state", most=32)
-        return cls(state, a_text(need(raw, "generation"), "generation", most=64))
-
 
 Range = tuple[int, int]
 
@@ -182,120 +112,6 @@ def _read_mark(raw: dict[str, Any]) -> Mark:
         an_integer(need(raw, "partition"), "partition"),
         an_integer(need(raw, "watermark"), "watermark"),
     )
-
-
-@dataclass(frozen=True, slots=True)
-class ProfilesPage:
-    """Profiles and tombstones with revisions in (since, upto]; ``more`` pages follow."""
-
-    since: int
-    upto: int
-    more: bool
-    profiles: tuple[Profile, ...]
-
-    def to_json(self) -> bytes:
-        """As it is sent."""
-        return dump(
-            {
-                "since": self.since,
-                "upto": self.upto,
-                "more": self.more,
-                "profiles": [profile_to_json(profile) for profile in self.profiles],
-            }
-        )
-
-    @classmethod
-    def read(cls, data: bytes) -> "ProfilesPage":
-        """Read a page. Raises WireError."""
-        raw = read_object(data, limit=MAX_MESSAGE)
-        return cls(
-            an_integer(need(raw, "since"), "since"),
-            an_integer(need(raw, "upto"), "upto"),
-            a_boolean(need(raw, "more"), "more"),
-            tuple(read_profile(item) for item in an_array(need(raw, "profiles"), "profiles", most=2000)),
-        )
-
-
-def pages(profiles: Sequence[Profile], *, since: int) -> list[ProfilesPage]:
-    """Profiles with revisions above ``since``, in order of revision, as pages that fit a message; at least one."""
-    heap: list[list[Profile]] = [[]]
-    size = 0
-    for profile in sorted(profiles, key=lambda one: one.revision):
-        length = len(dump_text(profile_to_json(profile))) + 1
-        if size + length > MAX_PAGE:
-            heap.append([])
-            size = 0
-        heap[-1].append(profile)
-        size += length
-    made = []
-    for index, page in enumerate(heap):
-        upto = page[-1].revision if page else since
-        made.append(ProfilesPage(since, upto, index + 1 < len(heap), tuple(page)))
-        since = upto
-    return made
-
-
-def profile_to_json(profile: Profile) -> dict[str, Any]:
-    """A profile as it is sent; of an erased one, only that it is."""
-    raw: dict[str, Any] = {"person": profile.person, "revision": profile.revision}
-    if profile.erased:
-        return {**raw, "badges": [], "consent": {}, "audiences": [], "erased": True}
-    raw["badges"] = [_binding_to_json(binding) for binding in profile.badges]
-    raw["consent"] = {purpose: purpose in profile.consent for purpose in sorted(CONSENT_PURPOSES)}
-    raw["audiences"] = sorted(profile.audiences)
-    optional = {"first_name": profile.first_name, "colour": profile.colour, "bands": list(profile.bands)}
-    return raw | {name: value for name, value in optional.items() if value}
-
-
-def _binding_to_json(binding: BadgeBinding) -> dict[str, Any]:
-    until = {} if binding.until_us is None else {"to": binding.until_us}
-    return {"key": binding.badge, "from": binding.since_us, **until}
-
-
-def read_profile(value: Any) -> Profile:
-    """Read a profile. Raises WireError."""
-    raw = an_object(value, "a profile")
-    consent = an_object(raw.get("consent", {}), "consent")
-    return Profile(
-        person=a_text(need(raw, "person"), "person", most=64),
-        revision=an_integer(need(raw, "revision"), "revision", least=1),
-        badges=tuple(_read_binding(item) for item in an_array(raw.get("badges", []), "badges", most=64)),
-        first_name=_optional_text(raw, "first_name"),
-        colour=_optional_colour(raw),
-        bands=_texts(raw, "bands"),
-        consent=frozenset(purpose for purpose in CONSENT_PURPOSES if consent.get(purpose) is True),
-        audiences=frozenset(_texts(raw, "audiences")),
-        erased=a_boolean(raw.get("erased", False), "erased"),
-    )
-
-
-def _read_binding(value: Any) -> BadgeBinding:
-    raw = an_object(value, "a badge")
-    since, until = (raw.get(name) for name in ("from", "to"))
-    return BadgeBinding(
-        a_text(need(raw, "key"), "key", most=128),
-        None if since is None else an_integer(since, "from"),
-        None if until is None else an_integer(until, "to"),
-    )
-
-
-def _optional_text(raw: Mapping[str, Any], name: str) -> str | None:
-    value = raw.get(name)
-    return None if value is None else a_text(value, name, most=128)
-
-
-def _optional_colour(raw: Mapping[str, Any]) -> str | None:
-    colour = _optional_text(raw, "colour")
-    if colour is None:
-        return None
-    digits = colour[1:]
-    if len(colour) != 7 or colour[0] != "#" or not set(digits) <= set("0123456789abcdef"):
-        raise WireError("colour is not #rrggbb in lower case")
-    return colour
-
-
-def _texts(raw: Mapping[str, Any], name: str) -> tuple[str, ...]:
-    return tuple(a_text(item, name, most=128) for item in an_array(raw.get(name, []), name, most=64))
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from typing import Self
 from edgehub.core.profile import Profile
 from edgehub.core.wire import WireError
 from edgehub.core.wire.fields import dump
-from edgehub.core.wire.messages import profile_to_json, read_profile
+from edgehub.core.wire.profiles import profile_to_json, read_profile
 from edgehub.gateway.store.database import Damaged, Database, DatabaseError, set_aside
 
 QUOTA_BYTES = 128 * 1024 * 1024
