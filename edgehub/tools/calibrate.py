@@ -3,11 +3,12 @@
 import argparse
 import sys
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
     from edgehub.core.presence import Contrast, Place, Reading, Survey
     from edgehub.core.venue import Venue
     from edgehub.tools.recording import Heard, Walk

@@ -46,13 +46,13 @@ def _read(path: Path) -> Iterator[Heard]:
     number, last, build = 0, float("-inf"), tuple.__new__
     try:
         with gzip.open(path, "rt", encoding="utf-8") if path.suffix == ".gz" else path.open(encoding="utf-8") as lines:
-            for number, line in enumerate(lines, 1):
+            for number, line in enumerate(lines, 1):  # noqa: B007 - the message below wants the last number
                 if line.isspace():
                     continue
                 row = json.loads(line)
                 t = row["t"]
                 # A line that comes a little late is heard now: time never runs back.
-                last = t if t > last else last
+                last = max(last, t)
                 yield build(Heard, (last, row["receiver"], row["beacon"], row["rssi"] + 0.0))
     except OSError as error:
         raise RecordingError(

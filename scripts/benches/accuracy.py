@@ -50,14 +50,14 @@ def main() -> int:
     return report(rows, args.json, streams=args.streams.name)
 
 
-def at_least(id_: str, name: str, value: float | None, floor: float, peer: str = "", unit: str = "") -> Row:
+def at_least(id_: str, name: str, value: float | None, floor: float, *, peer: str = "", unit: str = "") -> Row:
     """A row whose value must not be lower."""
     if value is None:
         return absent(id_, name, f"≥ {floor:g}", peer)
     return Row(id_, name, round(value, 4), unit, f"≥ {floor:g}", peer, ok=value >= floor)
 
 
-def at_most(id_: str, name: str, value: float | None, floor: float, peer: str = "", unit: str = "") -> Row:
+def at_most(id_: str, name: str, value: float | None, floor: float, *, peer: str = "", unit: str = "") -> Row:
     """A row whose value must not be higher."""
     if value is None:
         return absent(id_, name, f"≤ {floor:g}", peer)
@@ -103,13 +103,15 @@ def houses(streams: Path) -> Iterable[Row]:
     at_5_hz, at_1_hz = House(streams), House(streams, 1.0)
     scores = at_5_hz.scores()
     zone = [one.zone for one in scores]
-    yield at_least("ACC1", "sphere L1 zone", mean(zone), 0.97, f"{PEERS}Bermuda 0.85, ESPresense 0.86, HMM 0.983")
+    yield at_least("ACC1", "sphere L1 zone", mean(zone), 0.97, peer=f"{PEERS}Bermuda 0.85, ESPresense 0.86, HMM 0.983")
     yield at_least("ACC1", "sphere L1 zone, worst choice", min(zone, default=None), 0.94)
-    yield at_least("ACC2", "sphere L1 enter F1", mean(one.enter_f1 for one in scores), 0.93, f"{PEERS}Bermuda 0.59")
+    yield at_least(
+        "ACC2", "sphere L1 enter F1", mean(one.enter_f1 for one in scores), 0.93, peer=f"{PEERS}Bermuda 0.59"
+    )
     flaps = mean(one.flaps_per_hour for one in scores)
-    yield at_most("ACC2", "sphere L1 flaps", flaps, 2.5, f"{PEERS}Bermuda 18", "1/h")
+    yield at_most("ACC2", "sphere L1 flaps", flaps, 2.5, peer=f"{PEERS}Bermuda 18", unit="1/h")
     dwell = mean(100.0 * one.dwell_error for one in scores)
-    yield at_most("ACC3", "sphere L1 person-zone dwell error", dwell, 3.0, f"{PEERS}Bermuda 27, HMM 2.5", "%")
+    yield at_most("ACC3", "sphere L1 person-zone dwell error", dwell, 3.0, peer=f"{PEERS}Bermuda 27, HMM 2.5", unit="%")
     yield at_least("ACC3", "sphere L1 clear pairs in order", in_order(at_5_hz), 1.0)
     yield at_least("ACC4", "sphere L1 at 1 Hz, zone", mean(one.zone for one in at_1_hz.scores()), 0.955)
     yield at_least(
@@ -213,7 +215,7 @@ def distance(streams: Path) -> Iterable[Row]:
         yield at_most("ACC8", f"distance, {name}, mean error", mean(errors), floor, unit="m")
         if errors:
             yield Row(
-                "ACC8", f"distance, {name}, truth inside low–high", round(100 * statistics.fmean(inside), 1), "%", ""
+                "ACC8", f"distance, {name}, truth from low to high", round(100 * statistics.fmean(inside), 1), "%", ""
             )
 
 
@@ -243,7 +245,7 @@ def replaying() -> Iterable[Row]:
     yield Row("ACC9", "two replays, identical bytes", "yes" if first == second else "no", "", "yes", ok=first == second)
     speed = 60.0 * MINUTES / min(seconds, again)
     yield at_least(
-        "ACC9", f"replay, {BADGES} badges × 1/s, {RECEIVERS} receivers, {ZONES} zones", speed, 500.0, unit="× life"
+        "ACC9", f"replay, {BADGES} badges at 1/s, {RECEIVERS} receivers, {ZONES} zones", speed, 500.0, unit="x life"
     )
 
 

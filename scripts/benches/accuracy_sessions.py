@@ -4,6 +4,7 @@ import gzip
 import json
 import random
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -50,9 +51,9 @@ class Session:
         mine = sorted((stay for stay in self.stays if stay.badge == badge), key=lambda stay: stay.t_in)
         found = list(self._room_walks(badge, mine, limit_s))
         left = limit_s
-        for before, after in zip(mine, mine[1:], strict=False):
+        for before, after in pairwise(mine):
             way = min(left, after.t_in - before.t_out)
-            if 0.0 < way and after.t_in - before.t_out <= LONGEST_PASSAGE_S:
+            if way > 0.0 and after.t_in - before.t_out <= LONGEST_PASSAGE_S:
                 found.append(Walk(badge, None, None, before.t_out, before.t_out + way))
                 left -= way
         return found
@@ -93,7 +94,7 @@ def thinned(heard: list[Heard], name: str, hz: float) -> list[Heard]:
 
 
 def _chosen(times: list[float], dice: random.Random, hz: float) -> set[float]:
-    gaps = [b - a for a, b in zip(times, times[1:], strict=False)]
+    gaps = [b - a for a, b in pairwise(times)]
     packets = 1 + sum(gap > 0.05 for gap in gaps)
     share = min(1.0, hz * (sum(min(gap, 5.0) for gap in gaps) or 1.0) / packets)
     chosen: set[float] = set()

@@ -80,11 +80,12 @@ def test_a_clear_arrival_lights_at_once_and_is_dated_back():
     assert entered.at >= entered.since
 
 
-def test_walking_over_takes_three_seconds_at_most():
-    """At one advert a second the light follows within 3 s, and dwell is split at the walk."""
-    day = Timeline(presence()).play(IN_BAR, 60).play(IN_HALL, 60).wait(60)
+@pytest.mark.parametrize(("survey", "within_s"), [(surveyed({"bar": IN_BAR, "hall": IN_HALL}), 3.0), (None, 6.0)])
+def test_the_light_follows_a_walk(survey, within_s):
+    """At one advert a second it takes 3 s with a survey, 6 s without; dwell is split at the walk."""
+    day = Timeline(presence(survey=survey)).play(IN_BAR, 60).play(IN_HALL, 60).wait(60)
     assert [zone for _, zone in day.moves] == ["bar", "hall", None]
-    assert day.moves[1][0] - 60.0 <= 3.0
+    assert day.moves[1][0] - 60.0 <= within_s
     (bar, since, until), (hall, since2, until2) = day.stays
     assert (bar, hall) == ("bar", "hall")
     assert since == 0.0

@@ -1,9 +1,9 @@
 """The model: how likely each level, and each silence, is in each place of the venue."""
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 
 from edgehub.core.presence.spots import condensed
 from edgehub.core.presence.survey import Fingerprint, Place, Survey
@@ -26,26 +26,38 @@ NEAR_CAUGHT, FAR_CAUGHT = 0.95, 0.5  # share of the packets sent
 KERNEL_DB = 4.5
 # Of every surveyed distribution this share is spread wide around its mean, and this share over all levels.
 WIDE_SHARE, WIDE_DB, ANY_SHARE = 0.1, 12.0, 0.03
+FAINT_DBM = -94.0  # where a receiver heard nothing during the survey, and hears something after all
 # Losses come in runs (a hand, a turn of the body): packets of a second are worth this many independent ones.
 RUNS = 3.0
+MOST_SENT = 8  # packets of one step that count; more say nothing new
 
 
 @dataclass(frozen=True, slots=True)
 class Sound:
-    """One receiver in one place: log-density over LEVELS, and the log-odds of silence."""
+    """One receiver in one place: log-density over LEVELS, and how likely silence is."""
 
     density: tuple[float, ...]
     caught: float
+    """Share of the packets sent that are heard."""
+    loudness_dbm: float
+    """Mean level, with silence counted as the quietest."""
 
-    def silence(self, sent: int) -> float:
-        """Log-probability that none of ``sent`` packets is heard (beta-binomial, because losses come in runs)."""
-        misses = RUNS * (1.0 - self.caught)
-        return sum(math.log((misses + k) / (RUNS + k)) for k in range(sent))
+    silence: tuple[float, ...]
+    """Log-probability that of so many packets, up to ``MOST_SENT``, none is heard."""
+    heard: tuple[float, ...]
+    """Log-probability that at least one is; of none sent, as of one."""
 
-    def level(self, level_dbm: int, sent: int) -> float:
-        """Log-probability of hearing at least one of ``sent`` packets, at this level."""
-        heard = -math.expm1(self.silence(max(1, sent)))
-        return math.log(heard) + self.density[level_dbm - QUIETEST_DBM]
+    @classmethod
+    def of(cls, density: Sequence[float], caught: float) -> "Sound":
+        """Build it from a density over LEVELS and a share of packets (beta-binomial, because losses come in runs)."""
+        misses = RUNS * (1.0 - caught)
+        silence = [0.0]
+        for k in range(MOST_SENT):
+            silence.append(silence[-1] + math.log((misses + k) / (RUNS + k)))
+        heard = [math.log(-math.expm1(silent)) for silent in silence[1:]]
+        mean = sum(level * share for level, share in zip(LEVELS, density, strict=True))
+        loudness_dbm = caught * mean + (1.0 - caught) * QUIETEST_DBM
+        return cls(_log(density), caught, loudness_dbm, tuple(silence), (heard[0], *heard))
 
 
 class Model:
@@ -89,11 +101,15 @@ class Model:
         """How this place sounds at this receiver."""
         return self._sounds[place, receiver]
 
-    def loudness(self, place: Place, receiver: str) -> float:
-        """The mean level in this place at this receiver, dBm, with silence counted as the quietest."""
-        sound = self._sounds[place, receiver]
-        mean = sum(level * math.exp(density) for level, density in zip(LEVELS, sound.density, strict=True))
-        return sound.caught * mean + (1.0 - sound.caught) * QUIETEST_DBM
+    def prominence(self, place: Place, receiver: str) -> float:
+        """How far this receiver stands out against the loudest one in this place, dB; never above 0."""
+        if receiver not in self.receivers:
+            return -math.inf
+        return self._sounds[place, receiver].loudness_dbm - self._loudest_dbm[place]
+
+    @cached_property
+    def _loudest_dbm(self) -> dict[Place, float]:
+        return {place: max(self._sounds[place, name].loudness_dbm for name in self.receivers) for place in self.places}
 
     @cached_property
     def zones(self) -> tuple[str, ...]:
@@ -110,54 +126,49 @@ def _places(venue: Venue, known: Mapping[Place, Fingerprint]) -> tuple[Place, ..
     return (*found, *sorted((place for place in known if place.zone is None), key=lambda place: place.spot or ""))
 
 
+@cache
 def _prior(near: bool) -> Sound:
     mean = NEAR_DBM if near else FAR_DBM
     density = _normal([_fall(max(x, FADED_DBM) - mean, SPREAD_DB) for x in LEVELS])
-    return Sound(_log(density), NEAR_CAUGHT if near else FAR_CAUGHT)
+    return Sound.of(density, NEAR_CAUGHT if near else FAR_CAUGHT)
 
 
 def _learned(fingerprint: Fingerprint, receiver: str) -> Sound:
-    counts = fingerprint.levels.get(receiver, {})
+    # Half a packet heard and half missed, as if before the walk: nothing is certain after a minute.
     caught = (fingerprint.caught[receiver] + 0.5) / (fingerprint.sent + 1.0)
-    return Sound(_log(_smoothed(counts)), min(max(caught, 0.01), 0.99))
+    return Sound.of(_smoothed(fingerprint.levels.get(receiver, {})), min(max(caught, 0.01), 0.99))
 
 
 def _smoothed(counts: Mapping[int, int]) -> list[float]:
     """A histogram as a density over LEVELS that nothing is impossible in."""
     total = sum(counts.values())
     if not total:  # never heard here; when it is after all, it will be faint
-        return _mixed(_bell(FAINT_DBM, WIDE_DB / 2), _bell(FAINT_DBM, WIDE_DB))
-    kernels = [[count * x for x in _kernel(level)] for level, count in counts.items()]
+        return _mixed(_bell(FAINT_DBM, WIDE_DB / 2.0), _bell(FAINT_DBM, WIDE_DB))
+    kernels = [[count * x for x in _bell(float(level), KERNEL_DB)] for level, count in counts.items()]
     seen = [sum(column) / total for column in zip(*kernels, strict=True)]
     mean = sum(level * count for level, count in counts.items()) / total
-    return _mixed(seen, _bell(mean, WIDE_DB))
+    return _mixed(seen, _bell(float(round(mean)), WIDE_DB))
 
 
-FAINT_DBM = -94.0
-
-
-def _mixed(seen: list[float], wide: list[float]) -> list[float]:
+def _mixed(seen: Sequence[float], wide: Sequence[float]) -> list[float]:
     anywhere = ANY_SHARE / len(LEVELS)
     share = 1.0 - WIDE_SHARE - ANY_SHARE
     return [share * s + WIDE_SHARE * w + anywhere for s, w in zip(seen, wide, strict=True)]
 
 
-def _kernel(level: int) -> list[float]:
-    return _normal([_fall(x - level, KERNEL_DB) for x in LEVELS])
-
-
-def _bell(mean: float, spread: float) -> list[float]:
-    return _normal([_fall(x - mean, spread) for x in LEVELS])
+@cache
+def _bell(mean: float, spread: float) -> tuple[float, ...]:
+    return tuple(_normal([_fall(x - mean, spread) for x in LEVELS]))
 
 
 def _fall(distance: float, spread: float) -> float:
     return math.exp(-0.5 * (distance / spread) ** 2)
 
 
-def _normal(weights: list[float]) -> list[float]:
+def _normal(weights: Sequence[float]) -> list[float]:
     total = sum(weights)
     return [weight / total for weight in weights]
 
 
-def _log(density: list[float]) -> tuple[float, ...]:
+def _log(density: Sequence[float]) -> tuple[float, ...]:
     return tuple(math.log(max(x, 1e-12)) for x in density)

@@ -1,18 +1,18 @@
 """Neighbourhoods: the few places that a badge may be in, with likelihoods looked up instead of computed.
 
-A step costs places × receivers that heard the badge, so a badge is followed only among the places that its loudest
+A step costs places times receivers that heard the badge, so a badge is followed only among the places that its loudest
 receiver can hear. A small venue is one neighbourhood. All tables fill on first use and are bounded by
-receivers × levels × packets.
+receivers, levels and packets.
 """
 
 import math
 from collections.abc import Iterable, Mapping
 
-from edgehub.core.presence.model import HEARABLE, LOUDEST_DBM, QUIETEST_DBM, Model
+from edgehub.core.presence.model import HEARABLE, LOUDEST_DBM, MOST_SENT, QUIETEST_DBM, Model
 from edgehub.core.presence.survey import Place
 
-WHOLE = 12  # places that are followed all together; beyond, a neighbourhood has as many
-MOST_SENT = 8  # packets of one second that count; more say nothing new
+WHOLE = 12  # a venue of so many places is one neighbourhood
+SOME, CORE = 8, 3  # places of a neighbourhood in a larger venue, and of them those its receiver is heard best in
 
 # What a change of place costs, nat: a person changes zone about every two minutes and spot about every half,
 # ln(120) = 4.8, and a walk between zones leads through the ways between where they were surveyed.
@@ -24,7 +24,7 @@ Row = tuple[float, ...]
 class Neighbourhood:
     """Places in a fixed order, and for each receiver and level a row of log-likelihoods in that order."""
 
-    __slots__ = ("_model", "audible", "base", "costs", "deaf", "hidden", "home", "places", "rows", "zones")
+    __slots__ = ("_model", "audible", "base", "costs", "covers", "deaf", "hidden", "home", "places", "rows", "zones")
 
     def __init__(self, model: Model, places: tuple[Place, ...], deaf: frozenset[str], home: str | None) -> None:
         self._model = model
@@ -35,31 +35,30 @@ class Neighbourhood:
         self.costs = tuple(tuple(_cost(here, there) for there in places) for here in places)
         hearing = [name for name in model.receivers if name not in deaf]
         self.base = tuple(
-            tuple(sum(model.sound(place, name).silence(sent) for name in hearing) for place in places)
+            tuple(sum(model.sound(place, name).silence[sent] for name in hearing) for place in places)
             for sent in range(MOST_SENT + 1)
         )
         self.audible = tuple(any(model.sound(place, name).caught > HEARABLE for name in hearing) for place in places)
         self.hidden = bool(deaf) and not all(self.audible)
+        self.covers: dict[str, bool] = {}
+        """Receiver → whether a badge that it hears loudest may be followed here."""
         self.rows: dict[str, dict[int, Row]] = {name: {} for name in model.receivers}
 
     def likelihood(self, levels: Mapping[str, float], sent: int) -> Row:
         """Log-likelihood of each place, up to a constant, given every receiver's level and everybody else's silence."""
         sent = min(sent, MOST_SENT)
-        keys = {name: place_key(level_dbm, sent) for name, level_dbm in levels.items() if name in self.rows}
+        keys = {name: row_key(level_dbm, sent) for name, level_dbm in levels.items() if name in self.rows}
         rows = [self.rows[name].get(key) or self.row(name, key) for name, key in keys.items()]
         return tuple(sum(column) for column in zip(self.base[sent], *rows, strict=True))
 
     def row(self, receiver: str, key: int) -> Row:
         """The row for a level instead of silence; ``key`` is (dBm - QUIETEST_DBM) * 16 + packets sent."""
-        level_dbm = min(QUIETEST_DBM + (key >> 4), LOUDEST_DBM)
-        sent = key & 15
+        level, sent = key >> 4, key & 15
         sounds = [self._model.sound(place, receiver) for place in self.places]
-        heard = [sound.level(level_dbm, sent) for sound in sounds]
+        heard = [sound.density[level] + sound.heard[sent] for sound in sounds]
         if receiver not in self.deaf:
-            heard = [level - sound.silence(sent) for level, sound in zip(heard, sounds, strict=True)]
-        # What is the same everywhere decides nothing; without it the numbers stay small.
-        middle = sum(heard) / len(heard)
-        row = self.rows[receiver][key] = tuple(level - middle for level in heard)
+            heard = [one - sound.silence[sent] for one, sound in zip(heard, sounds, strict=True)]
+        row = self.rows[receiver][key] = tuple(heard)
         return row
 
 
@@ -71,30 +70,41 @@ class Neighbourhoods:
         self.deaf = frozenset(deaf)
         self._small = len(model.places) <= WHOLE
         self._by_home: dict[str | None, Neighbourhood] = {}
+        self._ranked: dict[str, tuple[Place, ...]] = {}
 
-    def around(self, home: str | None) -> Neighbourhood:
-        """The places around the receiver that hears a badge loudest; ``home`` does not matter in a small venue."""
-        home = None if self._small else home
-        found = self._by_home.get(home)
+    def around(self, home: str) -> Neighbourhood:
+        """The places around the receiver that hears a badge loudest; in a small venue, all places."""
+        key = None if self._small else home
+        found = self._by_home.get(key)
         if found is None:
-            places = self.model.places if self._small else self._nearest(home)
-            found = self._by_home[home] = Neighbourhood(self.model, places, self.deaf, home)
+            places = self.model.places if self._small else self._places(home)
+            found = self._by_home[key] = Neighbourhood(self.model, places, self.deaf, key)
         return found
 
-    def _nearest(self, home: str | None) -> tuple[Place, ...]:
-        if home not in self.model.receivers:
-            return self.model.places[:WHOLE]
-        ranked = sorted(self.model.places, key=lambda place: -self._prominence(place, home))
-        chosen = set(ranked[:WHOLE])
+    def follow(self, near: Neighbourhood, loudest: str) -> Neighbourhood:
+        """The neighbourhood a badge goes on in: the same, as long as it has what the loudest receiver stands for."""
+        if near.home is None or near.home == loudest:
+            return near
+        stays = near.covers.get(loudest)
+        if stays is None:
+            stays = near.covers[loudest] = set(self._rank(loudest)[:CORE]) <= set(near.places)
+        return near if stays else self.around(loudest)
+
+    def _places(self, home: str) -> tuple[Place, ...]:
+        chosen = set(self._rank(home)[:SOME])
         return tuple(place for place in self.model.places if place in chosen)
 
-    def _prominence(self, place: Place, home: str) -> float:
-        """How far this receiver stands out against the others in this place, dB."""
-        mine = self.model.loudness(place, home)
-        return mine - max(self.model.loudness(place, name) for name in self.model.receivers)
+    def _rank(self, home: str) -> tuple[Place, ...]:
+        """All places, those first where this receiver stands out most against the loudest."""
+        ranked = self._ranked.get(home)
+        if ranked is None:
+            places = self.model.places
+            ranked = tuple(sorted(places, key=lambda place: -self.model.prominence(place, home)))
+            self._ranked[home] = ranked
+        return ranked
 
 
-def place_key(level_dbm: float, sent: int) -> int:
+def row_key(level_dbm: float, sent: int) -> int:
     """The key of a row: a level in the range of the model, and a number of packets."""
     level = min(max(round(level_dbm), QUIETEST_DBM), LOUDEST_DBM)
     return (level - QUIETEST_DBM) << 4 | sent

@@ -24,12 +24,14 @@ GAP_S = 2.5  # a step this long after the last has missed packets
 class Segment:
     """A piece of a history: in this zone (None: between zones or elsewhere) since then, and the piece before it."""
 
-    __slots__ = ("before", "since", "zone")
+    __slots__ = ("before", "led", "since", "zone")
 
     def __init__(self, zone: str | None, since: float, before: "Segment | None") -> None:
         self.zone = zone
         self.since = since
         self.before = before
+        self.led = False
+        """True when it was the best history once: others may go on from it, so it is never changed."""
 
 
 class Track:
@@ -55,8 +57,8 @@ class Track:
         "searched",
         "segments",
         "since",
-        "stepped",
         "stay",
+        "stepped",
     )
 
     def __init__(self, badge: str, at: float) -> None:
@@ -136,20 +138,23 @@ class Track:
 
     def update(self, likelihood: Sequence[float], at: float) -> None:
         """One step of the recursion: stay, or come from the best place so far; then weigh the news."""
-        assert self.near is not None
-        elapsed = at - self.stepped
-        news = NEWS_PER_S if elapsed <= 1.0 else min(1.0, NEWS_PER_S * elapsed)
-        gain = 0.0 if elapsed <= 1.0 else ease(elapsed)
-        segments, zones, origin = self.segments, self.near.zones, self.segments[self.best]
-        scores: list[float] = []
-        for place, (score, cost, light) in enumerate(
-            zip(self.scores, self.near.costs[self.best], likelihood, strict=True)
-        ):
-            moved = gain - cost
-            if score <= moved and cost:
-                score = moved
-                segments[place] = Segment(zones[place], self.stepped, origin)
-            scores.append(score + news * light)
+        near, elapsed = self.near, at - self.stepped
+        assert near is not None
+        news, gain = (NEWS_PER_S, 0.0) if elapsed <= 1.0 else (min(1.0, NEWS_PER_S * elapsed), ease(elapsed))
+        segments = self.segments
+        origin = segments[self.best]
+        origin.led = True
+        costs = near.costs[self.best]
+        scores = []
+        for place, score in enumerate(self.scores):
+            moved = gain - costs[place]
+            if score <= moved and place != self.best:
+                segment = segments[place]
+                if segment.led:
+                    segments[place] = segment = Segment(near.zones[place], self.stepped, origin)
+                segment.since, segment.before = self.stepped, origin
+                score = moved  # noqa: PLW2901 - the better of the two ways to be here
+            scores.append(score + news * likelihood[place])
         top = max(scores)
         self.best = scores.index(top)
         self.scores = [score - top for score in scores]
@@ -170,7 +175,7 @@ class Track:
         }
         origin = self.segments[self.best]
         found = [
-            held.get(place) or by_zone.get(place.zone) or (floor, Segment(place.zone, self.stepped, origin))
+            held.get(place) or by_zone.get(place.zone or "") or (floor, Segment(place.zone, self.stepped, origin))
             for place in near.places
         ]
         self.near = near
@@ -178,6 +183,10 @@ class Track:
         self.scores = [score - top for score, _ in found]
         self.segments = [segment for _, segment in found]
         self.best = self.scores.index(0.0)
+
+    def loudest(self) -> str:
+        """The receiver that heard the badge loudest since the last step."""
+        return max(self.heard, key=lambda name: self.heard[name][0] / self.heard[name][1])
 
     def zone_scores(self) -> dict[str | None, float]:
         """The best score of each zone; None is elsewhere."""
@@ -199,8 +208,8 @@ class Track:
         zones = self.near.zones
         if zones[self.best] is None or zones[self.best] == self.live or self.live is None:
             return self.segments[self.best]
-        best = max((score, k) for k, score in enumerate(self.scores) if zones[k] == self.live)
-        return self.segments[best[1]]
+        lit = [(score, place) for place, score in enumerate(self.scores) if zones[place] == self.live]
+        return self.segments[max(lit)[1] if lit else self.best]
 
     def history(self) -> list[Segment]:
         """The best history's segments after the fixed one, oldest first."""
