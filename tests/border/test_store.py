@@ -291,9 +291,10 @@ async def test_a_disk_that_refuses_delays_and_loses_nothing(tmp_path: Path) -> N
         with closing(sqlite3.connect(tmp_path / "journal.db", isolation_level=None)) as other:
             other.execute("begin exclusive")
             future = store.record([event(1)])
-            await asyncio.sleep(6.0)  # longer than SQLite's own patience of 5 s
+            async with asyncio.timeout(15):
+                while store.failing is None:  # noqa: ASYNC110  # SQLite itself is patient for 5 s
+                    await asyncio.sleep(0.05)
             assert not future.done()
-            assert store.failing is not None
             other.execute("rollback")
         assert await asyncio.wait_for(future, 10)
         assert store.failing is None
@@ -307,13 +308,13 @@ async def test_a_full_quota_sheds_what_the_hub_has_first_and_reports_the_rest(tm
         await store.record([event(n) for n in range(1500)])
         store.acknowledge(Ack(store.epoch, 0, 1500, (), "g"))
         visit = NewEvent("visit.left", {"visit": "v", "pad": "x" * 200}, "p", At("b", 1, 1, "synced"))
-        for n in range(14):
+        for n in range(10):
             assert await store.record([visit] * 20 + [event(n * 1000 + k) for k in range(200)])
         rows = [json.loads(row.payload) for row in await store.page(0, 100_000)]
         reports = [row["body"] for row in rows if row["type"] == "store.shed"]
         assert store.stats().shed == sum(report["count"] for report in reports) > 0
         assert {report["shed_class"] for report in reports} == {"sample"}
-        assert len([row for row in rows if row["type"] == "visit.left"]) == 14 * 20
+        assert len([row for row in rows if row["type"] == "visit.left"]) == 10 * 20
         gone = {seq for report in reports for low, high in report["ranges"] for seq in range(low, high + 1)}
         here = {row["seq"] for row in rows}
         assert not gone & here

@@ -52,7 +52,11 @@ class Database:
     async def open(self) -> Self:
         """Open, check and migrate. Raises Damaged, or OSError and DatabaseError when the disk does not let us."""
         created = not self.path.exists()
-        connection = await aiosqlite.connect(self.path, isolation_level=None)
+        try:
+            connection = await aiosqlite.connect(self.path, isolation_level=None)
+        except aiosqlite.Error:
+            await asyncio.sleep(0.1)  # aiosqlite's thread has yet to post its end to this loop, which may close now
+            raise
         self._connection = connection
         try:
             await self._configure(connection)

@@ -36,6 +36,8 @@ MOST_WAITING = 20_000
 """Events kept in memory while the disk refuses: some 10 MB. More are refused and counted."""
 REPLAY_WINDOW_US = 24 * 3600 * 1_000_000
 """How long acknowledged rows stay, for a hub restored from a backup."""
+TRIM_EVERY_S = 600.0
+"""The window is trimmed this often, and never while nothing happens."""
 SCHEMA_VERSION = 1
 
 
@@ -115,7 +117,11 @@ class Journal:
         """Set when rows were committed; whoever reads pages clears it."""
 
     async def __aenter__(self) -> Self:
-        await self._start()
+        try:
+            await self._start()
+        except BaseException:
+            await self._database.close()  # its thread would keep the process from ending
+            raise
         self._writer = asyncio.create_task(self._write(), name="journal writer")
         return self
 
@@ -147,6 +153,7 @@ class Journal:
                 ("forget_epochs", [(start,)]),
             ]
         )
+        self._trim_at = asyncio.get_running_loop().time() + TRIM_EVERY_S
         [(self.backlog, _)] = await self._database.select("waiting")
         rows = await self._database.select("marks")
         marks = [Mark(Epoch(begun, nonce), partition, watermark) for begun, nonce, partition, watermark in rows]
@@ -230,6 +237,7 @@ class Journal:
                 await self._pause(RETRY_S[min(failures, len(RETRY_S) - 1)])
             else:
                 await self._settle(batch, touched)
+                await self._trim()
                 return
         _resolve(batch.futures, kept=False)
 
@@ -281,6 +289,14 @@ class Journal:
         _resolve(batch.futures, kept=True)
         if batch.drafts:
             self.news.set()
+
+    async def _trim(self) -> None:
+        now = asyncio.get_running_loop().time()
+        if now < self._trim_at:
+            return
+        self._trim_at = now + TRIM_EVERY_S
+        with suppress(DatabaseError, OSError):  # the next one will do
+            await self._shedding.trim_window(self._wall_us() - REPLAY_WINDOW_US)
 
     async def _recover_connection(self, error: Exception) -> None:
         """After an I/O error the connection is discarded; a file that was damaged meanwhile is salvaged."""

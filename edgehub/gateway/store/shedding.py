@@ -13,6 +13,8 @@ from edgehub.gateway.store.database import Database
 RESERVE = 0.95
 """Share of the quota that ordinary events may fill; the rest is for what is never given up."""
 ENOUGH = 0.90
+WINDOW = 0.20
+"""Share of the quota that the replay window may fill."""
 ROWS = 500
 """Rows given up at a time; as many ranges fit the one event that reports them."""
 
@@ -36,6 +38,14 @@ class Shedding:
             if acknowledged <= 0:
                 return await self._least()
         return [], []
+
+    async def trim_window(self, before_us: int) -> None:
+        """Forget what the hub acknowledged before this time, and more while the window is too large."""
+        await self._database.write([("forget_acknowledged", [(before_us,)])])
+        while await self._used() > WINDOW:
+            [acknowledged] = await self._database.write([("shed_acknowledged", [(ROWS,)])])
+            if acknowledged <= 0:
+                return
 
     async def _is_tight(self) -> bool:
         used = await self._used()

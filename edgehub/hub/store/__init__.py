@@ -37,7 +37,11 @@ class HubStore:
 
     async def __aenter__(self) -> Self:
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        self._connection = await aiosqlite.connect(self._path, isolation_level=None)
+        try:
+            self._connection = await aiosqlite.connect(self._path, isolation_level=None)
+        except aiosqlite.Error:
+            await asyncio.sleep(0.1)  # aiosqlite's thread has yet to post its end to this loop, which may close now
+            raise
         try:
             await self._open()
         except BaseException:
