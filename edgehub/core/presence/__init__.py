@@ -10,6 +10,7 @@ visits (``presence``).
 from edgehub.core.presence.contrast import Contrast, contrasts
 from edgehub.core.presence.distance import Distance, Distances
 from edgehub.core.presence.events import Corrected, Entered, Evidence, Left, Moved, Transition
+from edgehub.core.presence.hearing import Hearing
 from edgehub.core.presence.model import Model
 from edgehub.core.presence.presence import Presence
 from edgehub.core.presence.survey import Fingerprint, Place, Reading, Survey, readings
@@ -22,6 +23,7 @@ __all__ = [
     "Entered",
     "Evidence",
     "Fingerprint",
+    "Hearing",
     "Left",
     "Model",
     "Moved",

@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
+from typing import NamedTuple
 
 from edgehub.core.presence.spots import condensed
 from edgehub.core.presence.survey import Fingerprint, Place, Survey
@@ -60,6 +61,15 @@ class Sound:
         return cls(_log(density), caught, loudness_dbm, tuple(silence), (heard[0], *heard))
 
 
+class Silence(NamedTuple):
+    """What silence of all hearing receivers together says of a place."""
+
+    by_sent: tuple[float, ...]
+    """Log-probability that of so many packets nobody hears one."""
+    audible: bool
+    """Whether any of them can be relied on to hear a badge there."""
+
+
 class Model:
     """The venue as a filter sees it: places, receivers, and how each place sounds at each receiver."""
 
@@ -74,6 +84,7 @@ class Model:
         self.receivers = receivers
         self.leave_after_s = leave_after_s
         self._sounds = sounds
+        self._silences: dict[tuple[Place, frozenset[str]], Silence] = {}
 
     @classmethod
     def of(cls, venue: Venue, survey: Survey | None, receivers: Iterable[str]) -> "Model":
@@ -100,6 +111,15 @@ class Model:
     def sound(self, place: Place, receiver: str) -> Sound:
         """How this place sounds at this receiver."""
         return self._sounds[place, receiver]
+
+    def silence(self, place: Place, deaf: frozenset[str]) -> Silence:
+        """How likely it is that nobody hears a badge in this place, while these receivers are deaf."""
+        found = self._silences.get((place, deaf))
+        if found is None:
+            hearing = [self._sounds[place, name] for name in self.receivers if name not in deaf]
+            by_sent = tuple(sum(sound.silence[sent] for sound in hearing) for sent in range(MOST_SENT + 1))
+            found = self._silences[place, deaf] = Silence(by_sent, any(sound.caught > HEARABLE for sound in hearing))
+        return found
 
     def prominence(self, place: Place, receiver: str) -> float:
         """How far this receiver stands out against the loudest one in this place, dB; never above 0."""

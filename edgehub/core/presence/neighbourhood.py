@@ -8,7 +8,7 @@ receivers, levels and packets.
 import math
 from collections.abc import Iterable, Mapping
 
-from edgehub.core.presence.model import HEARABLE, LOUDEST_DBM, MOST_SENT, QUIETEST_DBM, Model
+from edgehub.core.presence.model import LOUDEST_DBM, MOST_SENT, QUIETEST_DBM, Model
 from edgehub.core.presence.survey import Place
 
 WHOLE = 12  # a venue of so many places is one neighbourhood
@@ -33,12 +33,10 @@ class Neighbourhood:
         self.home = home
         self.zones = tuple(place.zone for place in places)
         self.costs = tuple(tuple(_cost(here, there) for there in places) for here in places)
-        hearing = [name for name in model.receivers if name not in deaf]
-        self.base = tuple(
-            tuple(sum(model.sound(place, name).silence[sent] for name in hearing) for place in places)
-            for sent in range(MOST_SENT + 1)
-        )
-        self.audible = tuple(any(model.sound(place, name).caught > HEARABLE for name in hearing) for place in places)
+        silences = [model.silence(place, deaf) for place in places]
+        self.base = tuple(zip(*(silence.by_sent for silence in silences), strict=True))
+        """Row for packets that nobody heard, by how many there were."""
+        self.audible = tuple(silence.audible for silence in silences)
         self.hidden = bool(deaf) and not all(self.audible)
         self.covers: dict[str, bool] = {}
         """Receiver → whether a badge that it hears loudest may be followed here."""
