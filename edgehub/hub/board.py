@@ -19,6 +19,8 @@ from edgehub.hub.roster import Roster
 LEADERS = 5
 LIVE_US = 60_000_000
 """Events this fresh show that the venue's clock is ours; else (a simulated day) the newest event tells the time."""
+AWAY_US = 300_000_000
+"""Who was in no zone for five minutes is not between two of them."""
 UNKNOWN_LIGHT: Mapping[str, Any] = {"colour": None, "state": "unknown", "why": "Nothing has been heard of this light."}
 NO_LIGHT: Mapping[str, Any] = {"colour": None, "state": "none", "why": ""}
 
@@ -118,10 +120,17 @@ class Board:
             if not self._roster.remembered(profile.person):
                 continue
             stay = self._ledger.whereabouts(profile.person, now_us)
+            if stay is None and self._away(profile.person, now_us):
+                continue
             zone = None if stay is None else stay.zone
             since_s = 0 if stay is None else max(0, round((now_us - stay.entered_us) / 1e6))
             found.append({**self._shown(profile.person), "zone": zone, "since_s": since_s})
         return found
+
+    def _away(self, person: str, now_us: int) -> bool:
+        """Not come yet, or gone for good: nobody to draw between the rooms."""
+        last_us = self._ledger.last_us(person)
+        return last_us is None or now_us - last_us > AWAY_US
 
     def _shown(self, person: str) -> dict[str, Any]:
         profile = self._roster.of(person)

@@ -128,3 +128,9 @@ class Ledger:
         stays = (self._stays[key] for key in self._people.get(person, ()))
         here = [stay for stay in stays if stay.left_us is None and now_us - stay.seen_us <= STALE_US]
         return max(here, key=lambda stay: stay.entered_us, default=None)
+
+    def last_us(self, person: str) -> int | None:
+        """When the guest was last in any zone; None before the first stay."""
+        return max(
+            (self._stays[key].left_us or self._stays[key].seen_us for key in self._people.get(person, ())), default=None
+        )

@@ -76,12 +76,12 @@ export function detail(board, zone, onBack) {
   ];
 }
 
-const TOTALS = { guests: "guests known", visits: "visits", events: "events kept", waiting: "events waiting" };
+const TOTALS = { here: "in a room now", guests: "guests known", visits: "visits", events: "events kept", waiting: "events waiting" };
 const TROUBLES = { conflicts: "conflicting events", quarantined: "unreadable events", shed: "events given up" };
 
 // What is wrong is only worth a place on the wall when there is any of it.
 export function totals(board) {
-  const counted = board.totals || {};
+  const counted = { here: board.people.filter((person) => person.zone).length, ...board.totals };
   const shown = [...Object.entries(TOTALS).filter(([key]) => key in counted), ...Object.entries(TROUBLES).filter(([key]) => counted[key])];
   return shown.map(([key, words]) => made("div", {}, made("dd", {}, counted[key].toLocaleString("en")), made("dt", {}, words)));
 }
