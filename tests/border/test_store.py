@@ -308,13 +308,13 @@ async def test_a_full_quota_sheds_what_the_hub_has_first_and_reports_the_rest(tm
         await store.record([event(n) for n in range(1500)])
         store.acknowledge(Ack(store.epoch, 0, 1500, (), "g"))
         visit = NewEvent("visit.left", {"visit": "v", "pad": "x" * 200}, "p", At("b", 1, 1, "synced"))
-        for n in range(10):
+        for n in range(14):
             assert await store.record([visit] * 20 + [event(n * 1000 + k) for k in range(200)])
         rows = [json.loads(row.payload) for row in await store.page(0, 100_000)]
         reports = [row["body"] for row in rows if row["type"] == "store.shed"]
         assert store.stats().shed == sum(report["count"] for report in reports) > 0
         assert {report["shed_class"] for report in reports} == {"sample"}
-        assert len([row for row in rows if row["type"] == "visit.left"]) == 10 * 20
+        assert len([row for row in rows if row["type"] == "visit.left"]) == 14 * 20
         gone = {seq for report in reports for low, high in report["ranges"] for seq in range(low, high + 1)}
         here = {row["seq"] for row in rows}
         assert not gone & here
