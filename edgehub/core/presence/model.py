@@ -56,7 +56,7 @@ class Sound:
         for k in range(MOST_SENT):
             silence.append(silence[-1] + math.log((misses + k) / (RUNS + k)))
         heard = [math.log(-math.expm1(silent)) for silent in silence[1:]]
-        mean = sum(level * share for level, share in zip(LEVELS, density, strict=True))
+        mean = sum(level * share for level, share in zip(LEVELS, density, strict=True)) / sum(density)
         loudness_dbm = caught * mean + (1.0 - caught) * QUIETEST_DBM
         return cls(_log(density), caught, loudness_dbm, tuple(silence), (heard[0], *heard))
 
@@ -97,11 +97,10 @@ class Model:
         named = (name for zone in venue.zones.values() for name in zone.heard_by)
         surveyed = (name for fingerprint in known.values() for name in sorted(fingerprint.levels))
         names = tuple(dict.fromkeys([*receivers, *named, *surveyed]))
-        homes = {zone.id: frozenset(zone.heard_by) for zone in venue.zones.values()}
         sounds = {
             (place, name): _learned(known[place], name)
             if place in known
-            else _prior(name in homes.get(place.zone or "", ()))
+            else _prior(_shared_by(venue, place, name))
             for place in places
             for name in names
         }
@@ -146,11 +145,27 @@ def _places(venue: Venue, known: Mapping[Place, Fingerprint]) -> tuple[Place, ..
     return (*found, *sorted((place for place in known if place.zone is None), key=lambda place: place.spot or ""))
 
 
+def _shared_by(venue: Venue, place: Place, receiver: str) -> int:
+    """How many receivers this place's zone has, this one among them; 0 when it is not."""
+    heard_by = () if place.zone is None else venue.zones[place.zone].heard_by
+    return len(heard_by) if receiver in heard_by else 0
+
+
 @cache
-def _prior(near: bool) -> Sound:
-    mean = NEAR_DBM if near else FAR_DBM
-    density = _normal([_fall(max(x, FADED_DBM) - mean, SPREAD_DB) for x in LEVELS])
-    return Sound.of(density, NEAR_CAUGHT if near else FAR_CAUGHT)
+def _prior(zone_receivers: int) -> Sound:
+    """A receiver before any survey: one of so many in the zone, or (0) in none or another zone.
+
+    Who is in a zone with several receivers is near one of them, not near all: each counts its share, as a geometric
+    mixture of near and far, so that a zone gains nothing from having more receivers, or a badge from being loud.
+    """
+    share = 1.0 / zone_receivers if zone_receivers else 0.0
+    mixed = zip(_faded(NEAR_DBM), _faded(FAR_DBM), strict=True)
+    caught = share * NEAR_CAUGHT + (1.0 - share) * FAR_CAUGHT
+    return Sound.of([near**share * far ** (1.0 - share) for near, far in mixed], caught)
+
+
+def _faded(mean: float) -> list[float]:
+    return _normal([_fall(max(x, FADED_DBM) - mean, SPREAD_DB) for x in LEVELS])
 
 
 def _learned(fingerprint: Fingerprint, receiver: str) -> Sound:

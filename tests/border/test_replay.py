@@ -1,0 +1,227 @@
+"""Calibrate and replay as a person runs them: real files in, real files out."""
+
+import gzip
+import json
+import time
+from pathlib import Path
+
+import pytest
+
+from edgehub.cli import main
+
+FLAT = Path(__file__).parents[1] / "data" / "streams" / "flat"
+ZONES = {
+    "version": 1,
+    "zones": {
+        "bar": {"name": "Bar", "heard_by": ["pi-bar"]},
+        "hall": {"name": "Hall", "heard_by": ["pi-hall"]},
+        "yard": {"name": "Yard"},
+    },
+}
+LEVELS = {"bar": (-60, -85), "hall": (-85, -60), "yard": (-78, -78)}
+
+
+def sightings(plan, beacon="7", hz=1.0):
+    """A recording of somebody who follows a plan [(zone, seconds)…]; levels wobble by 4 dB."""
+    t = 0.0
+    for zone, seconds in plan:
+        for k in range(int(seconds * hz)):
+            for receiver, level in zip(("pi-bar", "pi-hall"), LEVELS[zone], strict=True):
+                wobble = (k * 7 + len(receiver)) % 9 - 4
+                yield {"t": round(t, 3), "receiver": receiver, "beacon": beacon, "rssi": level + wobble}
+            t += 1.0 / hz
+
+
+@pytest.fixture
+def place(tmp_path):
+    """A folder with zones, a labelled walk, and an evening to replay."""
+    (tmp_path / "zones.yaml").write_text(json.dumps(ZONES))
+    walk = [("bar", 60), ("hall", 60), ("yard", 60)]
+    write(tmp_path / "walk.jsonl", sightings(walk, "w"))
+    labels = [{"beacon": "w", "zone": z, "t_in": 60 * k, "t_out": 60 * k + 60} for k, (z, _) in enumerate(walk)]
+    (tmp_path / "walks.json").write_text(json.dumps(labels))
+    with gzip.open(tmp_path / "evening.jsonl.gz", "wt") as file:
+        file.writelines(json.dumps(row) + "\n" for row in sightings([("bar", 120), ("yard", 90), ("hall", 120)]))
+    return tmp_path
+
+
+def write(path, rows):
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+
+
+def calibrate(place, *more, out="learned.yaml"):
+    files = ["--recording", f"{place}/walk.jsonl", "--walks", f"{place}/walks.json", "--zones", f"{place}/zones.yaml"]
+    return main(["calibrate", *files, "--out", f"{place}/{out}", *more])
+
+
+def replay(place, *more, recording="evening.jsonl.gz", out="out.jsonl"):
+    """Run the command; the lines it wrote."""
+    words = ["replay", f"{place}/{recording}", "--zones", f"{place}/zones.yaml", "--out", f"{place}/{out}", *more]
+    assert main(words) == 0
+    return [json.loads(line) for line in (place / out).read_text().splitlines()]
+
+
+def stays(lines):
+    return [(line["zone"], line["t_in"], line["t_out"]) for line in lines if "t_in" in line]
+
+
+def test_calibrate_then_replay_finds_every_zone(place, capsys):
+    """One walk of a minute a zone, and a zone without a receiver is found; stays are right within 3 s."""
+    assert calibrate(place) == 0
+    said = capsys.readouterr().out
+    assert "Yard: 60 readings" in said or "Yard: 59 readings" in said
+    assert "100 of 100 readings tell Bar from Hall" in said
+    lines = replay(place, "--learned", f"{place}/learned.yaml")
+    assert [line["zone"] for line in lines if "t_in" not in line] == ["bar", "yard", "hall", None]
+    wanted = [("bar", 0, 120), ("yard", 120, 210), ("hall", 210, 330)]
+    for (zone, t_in, t_out), (true_zone, begin, end) in zip(stays(lines), wanted, strict=True):
+        assert zone == true_zone
+        assert t_in == pytest.approx(begin, abs=3)
+        assert t_out == pytest.approx(end, abs=3)
+
+
+def test_live_lines_come_before_stays_and_in_time_order(place):
+    """What was known when, first; what is known now, after."""
+    lines = replay(place)
+    kinds = ["t_in" in line for line in lines]
+    assert kinds == sorted(kinds)
+    times = [line["t"] for line in lines if "t" in line]
+    assert times == sorted(times)
+
+
+def test_the_same_replay_twice_gives_the_same_bytes(place):
+    """Nothing random, no clock, no order of a set."""
+    replay(place, "--distance")
+    first = (place / "out.jsonl").read_bytes()
+    replay(place, "--distance")
+    assert (place / "out.jsonl").read_bytes() == first
+
+
+def test_calibration_goes_on_from_earlier_walks(place):
+    """--learned adds to what was learned; nothing is lost."""
+    assert calibrate(place) == 0
+    assert calibrate(place, "--learned", f"{place}/learned.yaml", out="more.yaml") == 0
+    once, twice = (main_readings(place / name) for name in ("learned.yaml", "more.yaml"))
+    assert twice == {zone: 2 * count for zone, count in once.items()}
+
+
+def main_readings(path):
+    from edgehub.config import load_learned
+
+    return {place["zone"]: place["readings"] for place in load_learned(path).survey["places"]}
+
+
+def test_zones_that_sound_alike_are_named(place, capsys):
+    """Two zones nobody can tell apart are said to be so, and what to do about it."""
+    zones = {"version": 1, "zones": {"bar": {"name": "Bar", "heard_by": ["pi-bar"]}, "coffee": {"name": "Coffee"}}}
+    (place / "zones.yaml").write_text(json.dumps(zones))
+    write(place / "walk.jsonl", sightings([("bar", 120)], "w"))
+    labels = [{"beacon": "w", "zone": z, "t_in": 60 * k, "t_out": 60 * k + 60} for k, z in enumerate(("bar", "coffee"))]
+    (place / "walks.json").write_text(json.dumps(labels))
+    assert calibrate(place) == 0
+    said = capsys.readouterr().out
+    assert "readings tell Bar from Coffee" in said
+    assert "cannot tell them apart" in said
+
+
+def test_a_dead_receiver_is_left_out_and_known_to_be(place):
+    """--down drops its lines from T0 to T1 and tells presence: the stay goes on."""
+    assert calibrate(place) == 0
+    lines = replay(place, "--learned", f"{place}/learned.yaml", "--down", "pi-hall@220-330")
+    assert stays(lines)[-1][0] == "hall"
+    assert stays(lines)[-1][2] > 325
+    assert replay(place, "--down", "pi-hall", "--down", "pi-bar") == []
+
+
+def test_distances_come_with_an_interval(place):
+    """Every distance lies in its interval, and each receiver has at most one a second."""
+    lines = [line for line in replay(place, "--distance") if "d" in line]
+    assert lines
+    assert all(line["low"] <= line["d"] <= line["high"] for line in lines)
+    seconds = [(line["beacon"], line["receiver"], int(line["t"])) for line in lines]
+    assert len(seconds) == len(set(seconds))
+
+
+def test_several_recordings_are_one_evening(place):
+    """Files are merged on one clock: two guests, two sets of stays."""
+    write(place / "other.jsonl", sightings([("hall", 60)], "8"))
+    words = [f"{place}/evening.jsonl.gz", f"{place}/other.jsonl", "--zones", f"{place}/zones.yaml"]
+    assert main(["replay", *words, "--out", f"{place}/out.jsonl"]) == 0
+    lines = [json.loads(line) for line in (place / "out.jsonl").read_text().splitlines()]
+    assert {line["beacon"] for line in lines} == {"7", "8"}
+
+
+def test_an_hour_replays_in_seconds(place):
+    """A real recording of a flat, six receivers, is replayed 100 times faster than life, and rooms are found."""
+    truth = json.loads((FLAT / "robot1.truth.json").read_text())
+    by_zone = {zone: {"name": zone, "heard_by": []} for zone in truth["zones"]}
+    for name, receiver in truth["receivers"].items():
+        by_zone[receiver["zone"]]["heard_by"].append(name)
+    (place / "zones.yaml").write_text(json.dumps({"version": 1, "zones": by_zone}))
+    words = ["replay", f"{FLAT}/robot1.obs.jsonl.gz", "--zones", f"{place}/zones.yaml", "--out", f"{place}/out.jsonl"]
+    start = time.process_time()
+    assert main(words) == 0
+    assert time.process_time() - start < 571 / 100
+    found = stays([json.loads(line) for line in (place / "out.jsonl").read_text().splitlines()])
+    assert {"livingroom", "east"} <= {zone for zone, *_ in found}
+
+
+BROKEN = [
+    ("evening.jsonl", '{"t": 1, "receiver": "pi-bar"}\n', "evening.jsonl:1: not an observation"),
+    ("evening.jsonl", "{'t': 1}\n", "Every line must be JSON like"),
+    ("evening.jsonl.gz", "plain text", "rename it to end in .jsonl"),
+]
+
+
+@pytest.mark.parametrize(("name", "text", "message"), BROKEN)
+def test_a_broken_recording_is_explained(place, capsys, name, text, message):
+    """File, line, and what a line looks like; exit code 2."""
+    (place / name).write_text(text)
+    words = ["replay", f"{place}/{name}", "--zones", f"{place}/zones.yaml", "--out", f"{place}/out.jsonl"]
+    assert main(words) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_a_missing_recording_or_survey_is_explained(place, capsys):
+    """What is missing is named, with what to do about it."""
+    words = ["--zones", f"{place}/zones.yaml", "--out", f"{place}/out.jsonl"]
+    assert main(["replay", f"{place}/nothing.jsonl", *words]) == 2
+    assert "nothing.jsonl: No such file" in capsys.readouterr().err
+    assert main(["replay", f"{place}/evening.jsonl.gz", "--learned", f"{place}/nothing.yaml", *words]) == 2
+    assert "make one with `edgehub calibrate`" in capsys.readouterr().err
+
+
+WRONG_WALKS = [
+    ([{"beacon": "w", "zone": "attic", "t_in": 0, "t_out": 60}], "which the zones file does not have"),
+    ([{"beacon": "w", "zone": "bar", "t_in": 60, "t_out": 0}], "before it begins"),
+    ([{"beacon": "w", "t_in": 0, "t_out": 60}], "walk 1 (KeyError"),
+    ([{"beacon": "nobody", "zone": "bar", "t_in": 0, "t_out": 60}], "no packet of any walk"),
+    ({"beacon": "w"}, "a list of walks is needed"),
+]
+
+
+@pytest.mark.parametrize(("walks", "message"), WRONG_WALKS)
+def test_wrong_walks_are_explained(place, capsys, walks, message):
+    """A label that cannot be used stops the calibration before anything is written."""
+    (place / "walks.json").write_text(json.dumps(walks))
+    assert calibrate(place) == 2
+    assert message in capsys.readouterr().err
+    assert not (place / "learned.yaml").exists()
+
+
+def test_a_walk_without_packets_is_a_warning(place, capsys):
+    """One bad label among good ones teaches nothing, and is said so."""
+    labels = json.loads((place / "walks.json").read_text())
+    labels.append({"beacon": "x", "zone": "bar", "t_in": 0, "t_out": 10})
+    (place / "walks.json").write_text(json.dumps(labels))
+    assert calibrate(place) == 0
+    assert "walk 4 (x, bar, 0 to 10 s) has no packets" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("text", ["pi-hall@", "pi-hall@5", "pi-hall@9-5", "@1-2"])
+def test_a_wrong_outage_is_refused(place, capsys, text):
+    """RECEIVER@T0-T1 is checked before anything is read."""
+    with pytest.raises(SystemExit) as stop:
+        replay(place, "--down", text)
+    assert stop.value.code == 2
+    assert "RECEIVER@T0-T1" in capsys.readouterr().err
