@@ -52,6 +52,8 @@ async def host(config: str, state: str) -> None:
     await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
     running = [asyncio.create_task(gateway.run()), asyncio.create_task(probe.run())]
     while await reader.readline():
+        while not (hasattr(gateway, "engine") or running[0].done()):  # noqa: ASYNC110 - it is still coming up
+            await asyncio.sleep(0.05)
         if running[0].done():
             running[0].result()
         print(json.dumps(snapshot(gateway, probe)), flush=True)

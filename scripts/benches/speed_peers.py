@@ -10,11 +10,15 @@ from pathlib import Path
 LOCK = Path(__file__).with_name("peers.lock")
 
 
+def cache() -> Path:
+    """Where the bench keeps what is dear to make again."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "edgehub-bench"
+
+
 def python() -> str:
     """The interpreter that can import the peers; the first call installs them."""
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "edgehub-bench"
     version = f"{sys.version_info.major}.{sys.version_info.minor}"
-    home = cache / f"peers-{version}-{hashlib.sha256(LOCK.read_bytes()).hexdigest()[:12]}"
+    home = cache() / f"peers-{version}-{hashlib.sha256(LOCK.read_bytes()).hexdigest()[:12]}"
     if not (home / "ready").exists():
         _install(home)
     return str(home / "bin" / "python")
