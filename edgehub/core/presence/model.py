@@ -98,9 +98,7 @@ class Model:
         surveyed = (name for fingerprint in known.values() for name in sorted(fingerprint.levels))
         names = tuple(dict.fromkeys([*receivers, *named, *surveyed]))
         sounds = {
-            (place, name): _learned(known[place], name)
-            if place in known
-            else _prior(_shared_by(venue, place, name))
+            (place, name): _learned(known[place], name) if place in known else _prior(_shared_by(venue, place, name))
             for place in places
             for name in names
         }

@@ -1,8 +1,9 @@
 """Presence: levels in, transitions out, for every badge on its own adverts, about once a second."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from heapq import heappop, heappush
 from math import inf
+from operator import add
 
 from edgehub.core.presence.decide import LAG_S, leave, say
 from edgehub.core.presence.events import Transition
@@ -123,14 +124,13 @@ class Presence:
         """Look up the likelihood of every place and step. HOT PATH: about 5 µs at 8 places and 3 receivers."""
         near = track.near
         assert near is not None
-        likelihood: Sequence[float] = near.base[sent]
+        likelihood: Iterable[float] = near.base[sent]
         for receiver, (total, n) in track.heard.items():
             rows = near.rows.get(receiver)
             if rows is not None:
                 level = int(total / n + 0.5 - QUIETEST_DBM)
                 key = (0 if level < 0 else min(level, LOUDEST_ROW)) << 4 | sent
-                row = rows.get(key) or near.row(receiver, key)
-                likelihood = [a + b for a, b in zip(likelihood, row)]  # noqa: B905 - strict costs a tenth of the step
+                likelihood = map(add, likelihood, rows.get(key) or near.row(receiver, key))
         track.update(likelihood, at)
 
     # --- silence ---------------------------------------------------------------------------------------------------

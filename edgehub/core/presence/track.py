@@ -5,7 +5,7 @@ and its *segment* says since when, and what was before: the Viterbi recursion, w
 steps, so that a year in one zone takes no more room than a minute.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from math import exp, inf
 
 from edgehub.core.presence.neighbourhood import Neighbourhood, ease
@@ -136,7 +136,7 @@ class Track:
         """The silence after which this badge is gone: three intervals, since packets get lost, and a little."""
         return min(max(3.0 * self.interval_s + 5.0, SHORTEST_LEAVE_S), LONGEST_LEAVE_S)
 
-    def update(self, likelihood: Sequence[float], at: float) -> None:
+    def update(self, likelihood: Iterable[float], at: float) -> None:
         """One step of the recursion: stay, or come from the best place so far; then weigh the news."""
         near, elapsed = self.near, at - self.stepped
         assert near is not None
@@ -144,17 +144,16 @@ class Track:
         segments = self.segments
         origin = segments[self.best]
         origin.led = True
-        costs = near.costs[self.best]
         scores = []
-        for place, score in enumerate(self.scores):
-            moved = gain - costs[place]
+        for place, (score, cost, light) in enumerate(zip(self.scores, near.costs[self.best], likelihood, strict=False)):
+            moved = gain - cost
             if score <= moved and place != self.best:
                 segment = segments[place]
                 if segment.led:
                     segments[place] = segment = Segment(near.zones[place], self.stepped, origin)
                 segment.since, segment.before = self.stepped, origin
                 score = moved  # noqa: PLW2901 - the better of the two ways to be here
-            scores.append(score + news * likelihood[place])
+            scores.append(score + news * light)
         top = max(scores)
         self.best = scores.index(top)
         self.scores = [score - top for score in scores]
