@@ -224,8 +224,17 @@ class Hub:
             return
         for problem in registration.problems:
             log.warning("registration.line", problem=str(problem))
+        guests = len(list(self.roster))
+        if guests and not len(registration):
+            log.error(
+                "registration.refused",
+                why="it lists nobody; to forget a guest, take out their line",
+                guests_kept=guests,
+            )
+            return
         before = self.roster.revision
-        changed = self.roster.compare(registration, wall_us())
+        # While a line cannot be read, whoever seems to be missing may be the guest of that line: nobody is forgotten.
+        changed = self.roster.compare(registration, wall_us(), complete=not registration.problems)
         if changed and await self._change(changed):
             log.info("registration.read", guests=len(registration), changed=len(changed))
             for gateway in self.board.online():

@@ -73,8 +73,11 @@ class Roster:
     def __iter__(self) -> Iterator[Profile]:
         return (person.profile for person in self._people.values() if not person.profile.erased)
 
-    def compare(self, registrants: Iterable[Registrant], now_us: int) -> list[Person]:
-        """What a registration changes, with revisions to come; nothing is changed before `settle`."""
+    def compare(self, registrants: Iterable[Registrant], now_us: int, *, complete: bool = True) -> list[Person]:
+        """What a registration changes, with revisions to come; nothing is changed before `settle`.
+
+        Guests who are not in it any more are forgotten, unless it is not ``complete``.
+        """
         rows = {registrant.badge: registrant for registrant in registrants}
         changed = []
         for badge, row in rows.items():
@@ -83,7 +86,8 @@ class Roster:
             if known is None or profile != known.profile:
                 changed.append(Person(badge, profile))
         gone = (person for badge, person in self._badges.items() if badge not in rows)
-        changed += [Person(None, Profile(person.profile.person, 0, erased=True)) for person in gone]
+        if complete:
+            changed += [Person(None, Profile(person.profile.person, 0, erased=True)) for person in gone]
         return _numbered(changed, self.revision)
 
     def restamp(self, above: int) -> list[Person]:

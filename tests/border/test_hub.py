@@ -316,6 +316,12 @@ async def test_a_broken_registration_keeps_the_guests(broker: Broker, tmp_path: 
         path.write_text(REGISTRATION + "what is this,Zed,teal,,lights\n1050,Ann,nocolour,,lights\n")
         await until(lambda: len(list(hub.roster)) == 4)
         assert {one.first_name for one in hub.roster} == {"Kim", "Jo", "Al", "Ann"}
+        path.write_text(REGISTRATION.replace("1042,Kim", "1o42?,Kim") + "1051,Bo,,,lights\n")
+        await until(lambda: len(list(hub.roster)) == 5)
+        assert "Kim" in {one.first_name for one in hub.roster}, "a mistyped badge must not forget its guest"
+        path.write_text(REGISTRATION.splitlines()[0] + "\n")
+        await asyncio.sleep(2.5)
+        assert len(list(hub.roster)) == 5, "an empty list must not forget everybody"
 
 
 @pytest.mark.asyncio
