@@ -176,7 +176,7 @@ class Gateway:
         from edgehub.gateway.board import GatewayBoard
         from edgehub.web.page import serve
 
-        url = await stack.enter_async_context(serve(GatewayBoard(self), web.host, web.port))
+        url = await stack.enter_async_context(serve(GatewayBoard(self), web.host, web.port, pin=web.pin))
         log.info("page.open", url=url)
 
     def _model(self, config: Config) -> Model:

@@ -13,6 +13,8 @@ from typing import Any, Protocol
 
 from aiohttp import hdrs, web
 
+from edgehub.web.door import door
+
 STATIC = Path(__file__).parent / "static"
 FILES = {
     "app.js": "text/javascript",
@@ -64,9 +66,9 @@ class Page:
         self._closing = False
         self.streams = 0
 
-    def application(self) -> web.Application:
-        """The routes: the page, its files, the board as JSON and as a stream."""
-        app = web.Application()
+    def application(self, pin: str | None = None) -> web.Application:
+        """The routes: the page, its files, the board as JSON and as a stream; behind a PIN when there is one."""
+        app = web.Application(middlewares=[door(pin)] if pin else [])
         app.on_response_prepare.append(_add_headers)
         app.router.add_get("/", _file("index.html", "text/html"))
         for name, kind in FILES.items():
@@ -145,9 +147,9 @@ class Page:
 
 
 @contextlib.asynccontextmanager
-async def serve(board: Board, host: str, port: int) -> AsyncIterator[str]:
+async def serve(board: Board, host: str, port: int, *, pin: str | None = None) -> AsyncIterator[str]:
     """Serve the page while the context lasts; gives its URL. Port 0 takes a free one. Raises OSError when taken."""
-    runner = web.AppRunner(Page(board).application(), access_log=None, shutdown_timeout=1.0)
+    runner = web.AppRunner(Page(board).application(pin), access_log=None, shutdown_timeout=1.0)
     await runner.setup()
     try:
         site = web.TCPSite(runner, host, port)
