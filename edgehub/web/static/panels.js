@@ -52,11 +52,19 @@ export class Moves {
   }
 }
 
+// A gateway alone keeps no totals of the day: then those rank first who have been here longest.
+function longestHere(board, zone) {
+  const here = board.people.filter((person) => person.zone === zone.id).sort((a, b) => b.since_s - a.since_s);
+  if (!here.length) return made("p", { class: "muted" }, "Nobody here");
+  return made("ol", { class: "stays" }, ...here.slice(0, 3).map((person) => stay(person, person.since_s, true)));
+}
+
 export function overview(board) {
+  const totals = Object.values(board.leaders || {}).some((leaders) => leaders.length);
   const cards = board.zones.map((zone) => made("section", { class: "card" },
     made("h3", {}, zone.name, zone.sponsor ? made("span", { class: "tag" }, "sponsor") : null),
-    ranking(board.leaders?.[zone.id], 3)));
-  return [made("h2", {}, "Longest stays"), made("div", { class: "cards" }, ...cards)];
+    totals ? ranking(board.leaders[zone.id], 3) : longestHere(board, zone)));
+  return [made("h2", {}, totals ? "Longest stays" : "Here the longest"), made("div", { class: "cards" }, ...cards)];
 }
 
 export function detail(board, zone, onBack) {

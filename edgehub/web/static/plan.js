@@ -111,7 +111,7 @@ class Room {
     if (this.id === ELSEWHERE) {
       this.name.setAttribute("font-size", 14.5 * unit);
       this.name.setAttribute("y", y + Math.min(26 * unit, height / 2));
-      this.header = Math.min(34 * unit, height / 3);
+      this.head(Math.min(34 * unit, height / 3));
       return;
     }
     const letters = Math.max(8, (this.label || "").length + 3);
@@ -124,7 +124,13 @@ class Room {
     this.light.setAttribute("y", y + 0.6 + title + small * 1.2);
     const words = small >= 10.5 * unit && (width - 1) / (small * 0.52) >= this.light.textContent.length;
     this.light.classList.toggle("hidden", !words);
-    this.header = 0.7 + title + (words && this.light.textContent ? small * 1.6 : 0);
+    this.head(0.7 + title + (words && this.light.textContent ? small * 1.6 : 0));
+  }
+
+  // Guests stand below the room's words; only when these need another height does anybody move.
+  head(height) {
+    if (Math.abs((this.header ?? -1) - height) < 0.01) return;
+    this.header = height;
     this.capacity = 0;
   }
 
@@ -217,10 +223,7 @@ export class Plan {
     if (!this.width) return;
     const unit = this.width / Math.max(1, this.svg.clientWidth);
     this.svg.style.setProperty("--px", unit);
-    for (const room of this.rooms.values()) {
-      room.fit(unit);
-      room.capacity = 0;
-    }
+    for (const room of this.rooms.values()) room.fit(unit);
     this.unit = unit;
     if (this.people) this.seatAll();
   }
