@@ -1,6 +1,7 @@
 """A deaf receiver is found without being told, and an empty room is not taken for one."""
 
-from edgehub.core.presence import Hearing
+from edgehub.core.presence import Hearing, Model, Moved, Place, Presence, Reading, Survey
+from edgehub.core.venue import Venue, Zone
 
 
 def crowd(hearing, now, seconds, *, deaf=(), badges=8):
@@ -63,3 +64,37 @@ def test_a_slow_marker_gets_its_time():
         hearing.tell_marker("glued", "pi-bar", beat * 10.0)
     assert hearing.deaf(590.0 + 60.0) == frozenset()
     assert hearing.deaf(590.0 + 120.0) == {"pi-bar"}
+
+
+def test_presence_finds_a_deaf_receiver_itself():
+    """Nobody told it: a minute after its receiver fell deaf all eight guests are in the hall, and it is suspected."""
+    zones = {"bar": Zone("bar", "Bar", ("pi-bar",)), "hall": Zone("hall", "Hall", ("pi-hall",))}
+    survey, both = Survey(), {"pi-bar": 1, "pi-hall": 1}
+    survey.add(Place("bar"), [Reading(float(t), {"pi-bar": -62.0}, {"pi-bar": 1}) for t in range(60)])
+    survey.add(Place("hall"), [Reading(float(t), {"pi-bar": -75.0, "pi-hall": -60.0}, both) for t in range(60)])
+    presence, moves = Presence(Model.of(Venue(zones=zones), survey, ())), []
+    for second in range(240):
+        for badge in range(8):
+            at = second + badge / 10.0
+            moves += presence.advance(at)
+            if second < 120:
+                moves += presence.hear(f"b{badge}", "pi-hall", -60.0, at)
+            moves += presence.hear(f"b{badge}", "pi-bar", -75.0, at)
+    assert {event.badge: event.zone for event in moves if isinstance(event, Moved)} == {
+        f"b{k}": "hall" for k in range(8)
+    }
+    assert not [event for event in moves if isinstance(event, Moved) and event.at > 180.0]
+    assert presence.suspects == {"pi-hall"}
+    presence.hear("b0", "pi-hall", -60.0, 241.0)
+    presence.hear("b0", "pi-hall", -60.0, 243.0)
+    assert presence.suspects == frozenset()
+
+
+def test_a_marker_reaches_the_verdict_of_presence():
+    """What a marker says is heard through presence too."""
+    presence = Presence(Model.of(Venue(zones={"bar": Zone("bar", "Bar", ("pi-bar",))}), None, ("pi-hall",)))
+    for second in range(200):
+        if second < 60:
+            presence.hear_marker("glued", "pi-bar", float(second))
+        presence.hear("7", "pi-hall", -80.0, float(second))
+    assert presence.suspects == {"pi-bar"}

@@ -8,8 +8,9 @@ have gone to a corner, its battery may be empty), so several must be missing, an
 from collections.abc import Iterable, Mapping
 from math import log
 
-# How often a receiver hears a badge that another one hears loudest: a mean over some fifty seconds of badges.
-HABIT = 0.02
+# How often a receiver hears a badge that a witness hears at such a level: a mean over some fifty times. It is learned
+# while the receiver has heard something lately.
+HABIT, BAND_DB, LEARN_S = 0.02, 10.0, 10.0
 SURE = 0.5  # habits below this say nothing
 # Evidence in nat. One badge may bring 6 (as after three seconds at a habit of 0.87), so four at least must miss the
 # receiver; 24 nat and half a minute leave chance no room.
@@ -23,32 +24,37 @@ class Hearing:
 
     def __init__(self, receivers: Iterable[str]) -> None:
         self._heard = dict.fromkeys(receivers, float("-inf"))
-        self._habits: dict[tuple[str, str], float] = {}
-        """(loudest receiver, other receiver) → how often the other hears too."""
+        self._habits: dict[tuple[str, float, str], float] = {}
+        """(witness, its level in bands, other receiver) → how often the other hears too."""
         self._missed: dict[str, dict[str, float]] = {name: {} for name in self._heard}
         """Receiver → badge → evidence that it should have been heard."""
         self._markers: dict[str, dict[str, tuple[float, float]]] = {name: {} for name in self._heard}
         """Receiver → marker → when heard, and its interval."""
 
+    @property
+    def receivers(self) -> set[str]:
+        """The receivers judged."""
+        return set(self._heard)
+
     def tell(self, badge: str, levels: Mapping[str, float], at: float) -> None:
         """Take what was heard of a badge in about a second: receiver → dBm."""
-        loudest = max(levels, key=lambda name: (levels[name], name))
-        for receiver in levels:
-            self._acquit(receiver, at)
+        self.acquit(levels, at)
         for receiver, heard in self._heard.items():
-            if receiver == loudest:
-                continue
-            pair, there = (loudest, receiver), receiver in levels
-            habit = self._habits.get(pair, 0.0)
-            if at - heard < SILENT_S:  # what a deaf receiver misses is not its habit
-                self._habits[pair] = habit + HABIT * (there - habit)
-            if not there and habit > SURE:
+            expected = 0.0
+            for witness, level_dbm in levels.items():
+                if witness != receiver:
+                    key = (witness, level_dbm // BAND_DB, receiver)
+                    habit = self._habits.get(key, 0.0)
+                    expected = max(expected, habit)
+                    if at - heard < LEARN_S:  # what a deaf receiver misses is not its habit
+                        self._habits[key] = habit + HABIT * ((receiver in levels) - habit)
+            if expected > SURE and receiver not in levels:
                 missed = self._missed[receiver]
-                missed[badge] = min(ONE_BADGE, missed.get(badge, 0.0) - log(1.0 - min(habit, 0.95)))
+                missed[badge] = min(ONE_BADGE, missed.get(badge, 0.0) - log(1.0 - min(expected, 0.95)))
 
     def tell_marker(self, marker: str, receiver: str, at: float) -> None:
         """Take one reception of a marker."""
-        self._acquit(receiver, at)
+        self.acquit((receiver,), at)
         if receiver in self._markers:
             last, interval = self._markers[receiver].get(marker, (at, 1.0))
             self._markers[receiver][marker] = (at, interval + 0.1 * (at - last - interval))
@@ -57,10 +63,12 @@ class Hearing:
         """The receivers believed deaf now."""
         return frozenset(name for name in self._heard if self._misses(name, now))
 
-    def _acquit(self, receiver: str, at: float) -> None:
-        if receiver in self._heard:
-            self._heard[receiver] = at
-            self._missed[receiver].clear()
+    def acquit(self, receivers: Iterable[str], at: float) -> None:
+        """These have heard something, whatever it was."""
+        for receiver in receivers:
+            if receiver in self._heard:
+                self._heard[receiver] = at
+                self._missed[receiver].clear()
 
     def _misses(self, receiver: str, now: float) -> bool:
         silent_s = now - self._heard[receiver]

@@ -7,6 +7,7 @@ from operator import add
 
 from edgehub.core.presence.decide import LAG_S, leave, say
 from edgehub.core.presence.events import Transition
+from edgehub.core.presence.hearing import Hearing
 from edgehub.core.presence.model import LOUDEST_DBM, MOST_SENT, QUIETEST_DBM, Model
 from edgehub.core.presence.neighbourhood import Neighbourhoods
 from edgehub.core.presence.track import Track
@@ -14,7 +15,8 @@ from edgehub.core.presence.track import Track
 STEP_S = 1.0
 # While a receiver is deaf: after this silence a badge may be where only that one hears it, and is believed there for a
 # quarter of an hour, longer than most visits.
-SEARCH_S, LONGEST_HIDE_S = 3.0, 900.0
+SEARCH_S, LONGEST_HIDE_S = 5.0, 900.0
+AUDIT_S, AUDITS_S = 5.0, 0.2  # between two questions to one badge, and to any
 LOUDEST_ROW = LOUDEST_DBM - QUIETEST_DBM
 
 
@@ -30,6 +32,10 @@ class Presence:
         self._near = Neighbourhoods(model)
         self._tracks: dict[str, Track] = {}
         self._deadlines: list[tuple[float, str]] = []
+        self._hearing = Hearing(model.receivers)
+        self._told_deaf: frozenset[str] = frozenset()
+        self._suspects: frozenset[str] = frozenset()
+        self._next_audit = -inf
 
     # --- what happens ----------------------------------------------------------------------------------------------
 
@@ -65,16 +71,17 @@ class Presence:
 
     def set_receiver(self, receiver: str, healthy: bool, at: float) -> None:
         """Say whether a receiver hears. The silence of one that does not is no evidence; when all are deaf nobody leaves."""
-        deaf = self._near.deaf - {receiver} if healthy else self._near.deaf | {receiver}
-        if deaf == self._near.deaf:
-            return
-        self._near = Neighbourhoods(self._model, deaf)
-        for track in self._tracks.values():
-            if track.near is not None:
-                track.near = self._near.around(track.near.home or "")
-                # A receiver that hears again gets the time to hear who is there.
-                track.last = max(track.last, at) if healthy else track.last
-                self._arm(track)
+        self._told_deaf = self._told_deaf - {receiver} if healthy else self._told_deaf | {receiver}
+        self._deafen(at)
+
+    def hear_marker(self, marker: str, receiver: str, at: float) -> None:
+        """Take one reception of a marker: it says nothing of badges, but that this receiver hears."""
+        self._hearing.tell_marker(marker, receiver, at)
+
+    @property
+    def suspects(self) -> frozenset[str]:
+        """The receivers that seem to be deaf, by what their neighbours hear and their markers; not those it was told of."""
+        return self._suspects - self._told_deaf
 
     def forget(self, badge: str) -> None:
         """Drop everything known of a badge, without a transition."""
@@ -84,6 +91,8 @@ class Presence:
         """Go on with another model; badges stay in their zones, by zone id."""
         self._model = model
         self._near = Neighbourhoods(model, self._near.deaf)
+        if set(model.receivers) != self._hearing.receivers:
+            self._hearing = Hearing(model.receivers)
         for track in self._tracks.values():
             if track.near is not None:
                 track.move(self._near.around(track.near.home or ""))
@@ -115,6 +124,9 @@ class Presence:
         settled = track.segments[best] is track.fixed and near.zones[best] == track.live
         after = [] if settled else say(track, at)
         track.horizon = at - LAG_S
+        self._hearing.acquit(track.heard, at)
+        if at >= track.audit_due and at >= self._next_audit:
+            self._audit(track, at)
         track.heard, track.searched = {}, False
         if track.armed is None or (self._near.deaf and track.armed > at + self._patience(track)):
             self._arm(track)
@@ -132,6 +144,27 @@ class Presence:
                 key = (0 if level < 0 else min(level, LOUDEST_ROW)) << 4 | sent
                 likelihood = map(add, likelihood, rows.get(key) or near.row(receiver, key))
         track.update(likelihood, at)
+
+    def _audit(self, track: Track, at: float) -> None:
+        """Ask what this badge says about the receivers: now and then, for it costs as much as a few steps."""
+        track.audit_due, self._next_audit = at + AUDIT_S, at + AUDITS_S
+        self._hearing.tell(track.badge, {name: total / n for name, (total, n) in track.heard.items()}, at)
+        self._suspects = self._hearing.deaf(at)
+        self._deafen(at)
+
+    def _deafen(self, at: float) -> None:
+        """Go on with the receivers that hear, when they are others than before."""
+        deaf = self._told_deaf | self._suspects
+        if deaf == self._near.deaf:
+            return
+        recovered = bool(self._near.deaf - deaf)
+        self._near = Neighbourhoods(self._model, deaf)
+        for track in self._tracks.values():
+            if track.near is not None:
+                track.near = self._near.around(track.near.home or "")
+                # A receiver that hears again gets the time to hear who is there.
+                track.last = max(track.last, at) if recovered else track.last
+                self._arm(track)
 
     # --- silence ---------------------------------------------------------------------------------------------------
 

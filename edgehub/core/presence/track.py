@@ -39,6 +39,7 @@ class Track:
 
     __slots__ = (
         "armed",
+        "audit_due",
         "badge",
         "beat_s",
         "best",
@@ -88,6 +89,8 @@ class Track:
         self.decider = ""
         """The receiver whose packet the last step did not wait for the other receivers' copies of."""
         self.counted = 0
+        self.audit_due = at
+        """When it may be asked what it says about the receivers."""
         self.searched = False
         """True when its silence has been weighed already."""
 
