@@ -76,6 +76,7 @@ class Engine:
         self.greeter = Greeter(lighting, self.guests.colour)
         self.sightings = Sightings(venue.badges, set())
         self._venue = venue
+        self._markers: dict[str, str] = {}
         self._levels: dict[str, list[float]] = {}
         self._occupancy: dict[str, int] = {}
         self._next_second = self._next_unknown = 0.0
@@ -129,6 +130,7 @@ class Engine:
         for badge, receiver, rssi_dbm, at in self.sightings.read(batch):
             person = wearer(badge)
             if person is None:
+                self.presence.hear_marker(self._markers[badge], receiver, at)
                 continue
             level = levels.get(badge)
             if level is None:
@@ -192,12 +194,19 @@ class Engine:
         if self._levels:
             effects.append(PublishLevels([(badge, total / n, int(n)) for badge, (total, n) in self._levels.items()]))
             self._levels.clear()
+        self._suspect(now, effects)
         occupancy = self.reporter.occupancy()
         effects.extend(PublishOccupancy(zone, n) for zone, n in occupancy.items() if self._occupancy.get(zone) != n)
         self._occupancy = occupancy
         if now.decision >= self._next_unknown:
             self._next_unknown = now.decision + UNKNOWN_EVERY_S
             self._tell_unknown(now, effects)
+
+    def _suspect(self, now: Moment, effects: list[Effect]) -> None:
+        """A receiver that misses what its neighbours hear, or its marker, does not speak for its zones."""
+        if self.presence.suspects != self.speakers.suspects:
+            self.speakers.suspects = self.presence.suspects
+            self._change_speakers(now, effects)
 
     def _tell_unknown(self, now: Moment, effects: list[Effect]) -> None:
         fresh = self.sightings.unknown - self._unknown_told
@@ -226,8 +235,8 @@ class Engine:
         self.greeter.move(person, None, now.real)
 
     def _enrol(self) -> None:
-        markers = (marker.badge for marker in self._venue.markers.values())
-        self.sightings.enrol({*self.guests.wearers, *markers}, self._venue.badges)
+        self._markers = {marker.badge: marker.id for marker in self._venue.markers.values()}
+        self.sightings.enrol({*self.guests.wearers, *self._markers}, self._venue.badges)
 
     def _set_health(self, gateway: str, healthy: bool, now: Moment, effects: list[Effect]) -> None:
         self.speakers.set_health(gateway, healthy)

@@ -23,6 +23,8 @@ class Speakers:
         self._healthy: dict[str, bool] = {}
         self._me_healthy = True
         self._alone = True
+        self.suspects: frozenset[str] = frozenset()
+        """Receivers that say they hear, and seem not to."""
 
     @property
     def alone(self) -> bool:
@@ -47,8 +49,9 @@ class Speakers:
             self._healthy[gateway] = healthy
 
     def healthy(self, gateway: str) -> bool:
-        """True when the gateway is known to hear."""
-        return self._me_healthy if gateway == self.me else self._healthy.get(gateway, False)
+        """True when the gateway is known to hear, and nothing speaks against it."""
+        said = self._me_healthy if gateway == self.me else self._healthy.get(gateway, False)
+        return said and not any(gateway_of(receiver) == gateway for receiver in self.suspects)
 
     def of(self, zone_id: str) -> str | None:
         """The gateway that speaks for a zone, or None when nobody can."""

@@ -293,8 +293,13 @@ class Gateway:
         }
 
     def radio_state(self) -> dict[str, str]:
-        """The best of our receivers speaks for all."""
+        """The best of our receivers speaks for all, unless all of them seem deaf."""
         states = list(self.radio_states.values())
+        if self.radio_states and self.radio_states.keys() <= self.engine.presence.suspects:
+            return {
+                "state": "deaf",
+                "why": "neighbours hear badges, or a marker is missing, that this radio does not hear",
+            }
         best = next((state for state in states if state.healthy), states[0] if states else None)
         return {"state": best.state, "why": best.why} if best else {"state": "starting", "why": ""}
 

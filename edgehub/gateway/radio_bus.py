@@ -106,7 +106,7 @@ class BluezBus:
         bus = self._bus = MessageBus(bus_type=BusType.SYSTEM)
         async with asyncio.timeout(self._patience.attempt_s):
             await bus.connect()
-        ended = asyncio.create_task(bus.wait_for_disconnect(), name="radio: bus")
+        ended = asyncio.create_task(bus.wait_for_disconnect(), name="radio: bus")  # type: ignore[no-untyped-call]  # dbus-fast leaves it untyped
         ended.add_done_callback(lambda _: self._stale.set())
         try:
             await self._subscribe(bus)

@@ -1,6 +1,7 @@
 """The engine, told as stories: adverts go in, and visits, lights and levels come out."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import count
 from math import isfinite
 
@@ -30,7 +31,7 @@ from edgehub.core.events import (
 from edgehub.core.lighting import Done, Lighting, RoomLamps, RoomsKnown
 from edgehub.core.presence import Model
 from edgehub.core.profile import BadgeBinding, Profile, Profiles
-from edgehub.core.venue import BadgeScheme, Venue, Zone, ZoneLights
+from edgehub.core.venue import BadgeScheme, Marker, Venue, Zone, ZoneLights
 from edgehub.core.visit import Visit
 from edgehub.core.wire.events import VisitEntered, VisitLeft
 
@@ -315,3 +316,20 @@ def test_what_is_recorded_can_always_be_sent() -> None:
     day.stay(1042, 60, own=-55)
     (entered,) = day.recorded(VisitEntered)
     assert isfinite(entered.body.evidence["margin"])
+
+
+def test_a_radio_that_misses_its_marker_hands_its_zone_over() -> None:
+    """A beacon glued to the table tells a deaf radio from an empty room, without anybody saying so."""
+    zones = {"bacon": replace(VENUE.zones["bacon"], heard_by=("pi-bacon", "pi-coffee"))}
+    venue = replace(VENUE, zones=zones, markers={"tray": Marker("tray", "9001", "bacon")})
+    day = Day("pi-bacon")
+    day.happen(VenueChanged(venue, Model.of(venue, None, ("pi-bacon", "pi-coffee")), Lighting({}, {})))
+    day.connect("pi-coffee")
+    day.stay(9001, 60, own=-60)
+    assert day.engine.speakers.of("bacon") == "pi-bacon"
+    assert not day.of(PublishLevels), "a marker is nobody's badge"
+    day.stay(1042, 90, own=None, peer=-70)
+    assert day.engine.speakers.of("bacon") == "pi-coffee"
+    day.stay(9001, 2, own=-60)
+    day.stay(1042, 10, own=-60)
+    assert day.engine.speakers.of("bacon") == "pi-bacon"

@@ -13,7 +13,7 @@ ROOMS = {
     "phue": {"gateway/hue/driver.py"},
     "paho": {"mqtt.py"},
     "yaml": {"config/yaml.py"},
-    "aiosqlite": {"gateway/store/database.py", "hub/store/database.py"},
+    "aiosqlite": {"gateway/store/database.py", "hub/store/__init__.py"},
 }
 
 
