@@ -21,6 +21,8 @@ LIVE_US = 60_000_000
 """Events this fresh show that the venue's clock is ours; else (a simulated day) the newest event tells the time."""
 AWAY_US = 300_000_000
 """Who was in no zone for five minutes is not between two of them."""
+GREETED_US = 20_000_000
+"""A guest whose colour came on is drawn in that room at once; the visit itself is known some 12 s later."""
 UNKNOWN_LIGHT: Mapping[str, Any] = {"colour": None, "state": "unknown", "why": "Nothing has been heard of this light."}
 NO_LIGHT: Mapping[str, Any] = {"colour": None, "state": "none", "why": ""}
 
@@ -48,6 +50,8 @@ class Board:
         self._boxes = boxes or {}
         self._latest_us = 0
         self._lights: dict[str, Mapping[str, Any]] = {}
+        self._greeted: dict[str, tuple[str, int]] = {}
+        """Person → the zone that lit their colour, and when."""
         self._counts: dict[str, int] = {}
         self._gateways: dict[str, Status] = {}
         self._zones: dict[str, Zone] = dict(venue.zones)
@@ -81,6 +85,8 @@ class Board:
         """Bridges showed or refused something."""
         for light in lights:
             self._lights[light.zone] = _light(light)
+            if isinstance(light, LightShown) and light.person is not None:
+                self._greeted[light.person] = light.zone, latest_us
         self._latest_us = max(self._latest_us, latest_us)
 
     def online(self) -> list[str]:
@@ -119,13 +125,20 @@ class Board:
         for profile in self._roster:
             if not self._roster.remembered(profile.person):
                 continue
-            stay = self._ledger.whereabouts(profile.person, now_us)
-            if stay is None and self._away(profile.person, now_us):
-                continue
-            zone = None if stay is None else stay.zone
-            since_s = 0 if stay is None else max(0, round((now_us - stay.entered_us) / 1e6))
-            found.append({**self._shown(profile.person), "zone": zone, "since_s": since_s})
+            place = self._place(profile.person, now_us)
+            if place is not None:
+                found.append({**self._shown(profile.person), **place})
         return found
+
+    def _place(self, person: str, now_us: int) -> dict[str, Any] | None:
+        """Zone and since when; None for who is not here."""
+        stay = self._ledger.whereabouts(person, now_us)
+        zone, lit_us = self._greeted.get(person, ("", 0))
+        if now_us - lit_us < GREETED_US and (stay is None or (stay.zone != zone and stay.entered_us < lit_us)):
+            return {"zone": zone, "since_s": max(0, round((now_us - lit_us) / 1e6))}
+        if stay is not None:
+            return {"zone": stay.zone, "since_s": max(0, round((now_us - stay.entered_us) / 1e6))}
+        return None if self._away(person, now_us) else {"zone": None, "since_s": 0}
 
     def _away(self, person: str, now_us: int) -> bool:
         """Not come yet, or gone for good: nobody to draw between the rooms."""
@@ -145,7 +158,7 @@ class Board:
             "id": zone.id,
             "name": zone.name,
             "sponsor": zone.sponsor,
-            "count": self._counts.get(zone.id, here),
+            "count": max(self._counts.get(zone.id, 0), here),  # guests who are not drawn count, and who was just lit
             "light": self._lights.get(zone.id, dark),
             "box": self._boxes.get(zone.id),
         }
