@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from edgehub.core import airwave
 from edgehub.core.airwave import AirwaveError, Decoder, Hello
-from edgehub.gateway.radio_state import Clock, Condition, Listener, RadioState, SimulatedClock
+from edgehub.gateway.radio_state import LOOK_WITHIN_S, Clock, Condition, Listener, RadioState, SimulatedClock
 
 _CHUNK_BYTES = 65_536  # about 1,400 records: one batch, then the loop breathes
 
@@ -21,6 +21,7 @@ class SocketReceiver:
         self._patience = listener.patience
         self._set_clock = set_clock
         self._decoder = Decoder(receiver)
+        self._clock: SimulatedClock | None = None
         self._heard = 0
         self._state = RadioState(receiver)
 
@@ -31,12 +32,26 @@ class SocketReceiver:
 
     async def run(self) -> None:
         """Listen until cancelled."""
+        time_passes = asyncio.create_task(self._keep_time(), name="simulated time")
+        try:
+            await self._keep_listening()
+        finally:
+            time_passes.cancel()
+
+    async def _keep_time(self) -> None:
+        """Let silence pass; whatever the socket holds by then is read before the next look."""
+        while True:
+            await asyncio.sleep(LOOK_WITHIN_S / 2)
+            if self._clock is not None:
+                self._clock.look()
+
+    async def _keep_listening(self) -> None:
         failures = 0
         while True:
             try:
-                async with self._connected() as reader:
+                async with self._connected() as (reader, clock):
                     failures = 0
-                    await self._listen(reader)
+                    await self._listen(reader, clock)
                     self._say("gone", "the simulated radio closed the connection; waiting for it to come back")
             except AirwaveError as error:
                 self._say("failed", str(error))
@@ -47,12 +62,12 @@ class SocketReceiver:
             failures += 1
 
     @asynccontextmanager
-    async def _connected(self) -> AsyncIterator[asyncio.StreamReader]:
+    async def _connected(self) -> AsyncIterator[tuple[asyncio.StreamReader, SimulatedClock]]:
         async with asyncio.timeout(self._patience.attempt_s):
             reader, writer = await asyncio.open_unix_connection(self._path, limit=_CHUNK_BYTES)
         try:
-            self._start_clock(await self._greet(reader, writer))
-            yield reader
+            self._clock = clock = self._start_clock(await self._greet(reader, writer))
+            yield reader, clock
         finally:
             writer.close()
 
@@ -67,19 +82,21 @@ class SocketReceiver:
                 raise AirwaveError("this is no simulated radio of edgehub; its first line never ends") from error
         return airwave.parse_hello(line)
 
-    def _start_clock(self, hello: Hello) -> None:
+    def _start_clock(self, hello: Hello) -> SimulatedClock:
         if hello.receiver != self._state.receiver:
             raise AirwaveError(f"the simulated radio answers for {hello.receiver!r}, not for {self._state.receiver!r}")
-        real = asyncio.get_running_loop().time
-        self._set_clock(SimulatedClock(real, real(), hello.t, hello.wall_us, hello.speed))
+        clock = SimulatedClock(asyncio.get_running_loop().time, hello.t, hello.wall_us, hello.speed)
+        self._set_clock(clock)
         self._say("ok", f"a simulated radio, {hello.speed:g} times as fast as life")
+        return clock
 
-    async def _listen(self, reader: asyncio.StreamReader) -> None:
+    async def _listen(self, reader: asyncio.StreamReader, clock: SimulatedClock) -> None:
         self._heard += self._decoder.heard
         self._decoder = decoder = Decoder(self._state.receiver)
         deliver = self._listener.deliver
         while chunk := await reader.read(_CHUNK_BYTES):
             if batch := decoder.feed(chunk):
+                clock.look(batch[-1].at)
                 deliver(batch)
 
     def _say(self, state: Condition, why: str) -> None:

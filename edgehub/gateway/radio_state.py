@@ -10,6 +10,9 @@ from edgehub.core.advert import Advertisement
 Deliver = Callable[[Sequence[Advertisement]], None]
 """Takes a batch on the event loop, at once and without waiting: a bounded inbox."""
 
+LOOK_WITHIN_S = 0.25
+"""Real s: a simulated radio is looked at more often than this, unless the process is kept from running."""
+
 Condition = Literal["starting", "ok", "deaf", "off", "busy", "gone", "failed"]
 
 
@@ -118,24 +121,43 @@ class RealClock:
         return decision
 
 
-@dataclass(frozen=True, slots=True)
 class SimulatedClock:
-    """Decision time of a simulated radio: it stood at ``t0`` when the loop stood at ``real0``, and runs ``speed`` times as fast."""
+    """Decision time of a simulated radio: that of the newest packet read, and from there on ``speed`` times as fast as life.
 
-    real: Callable[[], float]
-    real0: float
-    t0: float
-    wall0_us: int
-    speed: float
+    A process that was kept from running finds packets waiting that are as old as its pause. Time that ran on without them
+    would call everybody silent, so it goes no further than `LOOK_WITHIN_S` past the last look at the radio, and never back.
+
+    Args:
+        real: the running loop's ``time``.
+        t0: decision time now, s.
+        wall0_us: the simulated world's wall time now, µs since 1970.
+        speed: decision seconds per real second.
+    """
+
+    def __init__(self, real: Callable[[], float], t0: float, wall0_us: int, speed: float) -> None:
+        self.speed = speed
+        self._real = real
+        self._looked_at, self._stood_at = real(), t0
+        self._wall_from_us = wall0_us - round(t0 * 1e6)
+        self._told = t0
 
     def now(self) -> float:
         """Return the decision time in s."""
-        return self.t0 + (self.real() - self.real0) * self.speed
+        self._told = max(self._told, self._reached())
+        return self._told
 
     def wall_us(self) -> int:
         """Return the simulated world's wall time in µs since 1970."""
-        return self.wall0_us + round((self.now() - self.t0) * 1e6)
+        return self._wall_from_us + round(self.now() * 1e6)
 
     def at(self, decision: float) -> float:
         """Return the real time, on the loop's clock in s, of a decision time."""
-        return self.real0 + (decision - self.t0) / self.speed
+        return self._looked_at + (decision - self._stood_at) / self.speed
+
+    def look(self, newest: float | None = None) -> None:
+        """Go on from here: nothing waited, or packets up to decision time ``newest`` were read."""
+        self._stood_at = self._reached() if newest is None else newest
+        self._looked_at = self._real()
+
+    def _reached(self) -> float:
+        return self._stood_at + min(LOOK_WITHIN_S, self._real() - self._looked_at) * self.speed

@@ -1,6 +1,7 @@
 """A gateway's radio on the simulated air: a real unix socket, cut, silent, wrong and back again."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -110,6 +111,48 @@ async def test_the_decision_clock_is_the_radios(tmp_path):
         assert passed == pytest.approx(20 * really, rel=0.2)
         assert clock.at(at) == pytest.approx(before, abs=0.01)
         assert clock.wall_us() - 1_700_000_000_000_000 == pytest.approx((clock.now() - 100.0) * 1e6, abs=2e5)
+
+
+def heard_at(t: float) -> bytes:
+    """Make a record heard at a decision time."""
+    return airwave.pack_record(t, -61, bytes.fromhex("c0ad00000001"), airwave.advertising_data(((APPLE, IBEACON),)))
+
+
+@pytest.mark.asyncio
+async def test_time_does_not_run_ahead_of_packets_that_wait(tmp_path):
+    """A process kept from running for 40 s of the radio's time finds no gap: time follows the packets it then reads, and never runs back."""
+    ear, path, clocked = Ear(), tmp_path / "air", []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readline()
+        writer.write(airwave.pack_hello(Hello(100.0, 20.0, 1_700_000_000_000_000, "pi")))
+        await ear.state("ok")
+        writer.write(b"".join(heard_at(100.0 + n / 25) for n in range(1000)))
+        time.sleep(2.0)  # noqa: ASYNC251 - the whole process stands still
+        await reader.read()
+        writer.close()
+
+    async with serving(path, serve), radio(path, ear) as listening:
+        while len(ear.adverts) < 1000:
+            clocked.append((listening.clock.now(), ear.adverts[-1].at if ear.adverts else 100.0))
+            await asyncio.sleep(0)
+        assert max(now - newest for now, newest in clocked) < 20 * 0.5
+        assert clocked == sorted(clocked)
+        assert listening.clock.now() == pytest.approx(139.96, abs=20 * 0.5)
+
+
+@pytest.mark.asyncio
+async def test_silence_passes_at_the_radios_speed(tmp_path):
+    """While nothing comes, time goes on from the newest packet, so that silence expires; `at` says when it will be."""
+    ear, path = Ear(), tmp_path / "air"
+    async with serving(path, says(heard_at(500.0))), radio(path, ear) as listening:
+        await ear.until(lambda: bool(ear.adverts))
+        clock, loop = listening.clock, asyncio.get_running_loop()
+        assert clock.now() == pytest.approx(500.0, abs=4)
+        due = clock.at(520.0)
+        assert due - loop.time() == pytest.approx(1.0, abs=0.2)
+        await asyncio.sleep(due - loop.time())
+        assert clock.now() == pytest.approx(520.0, abs=4)
 
 
 @pytest.mark.asyncio
