@@ -41,7 +41,7 @@ class BridgeSettings(NamedTuple):
     """Where a Hue bridge is."""
 
     host: str = "auto"
-    """Name or address, with ":PORT" where it is unusual; "auto" asks the network."""
+    """Name or address, with ":PORT" where it is unusual; "auto" will ask the network; this version wants the address."""
 
 
 class StorageSettings(NamedTuple):
@@ -99,7 +99,7 @@ class Installation:
 _NAME: Final = "[a-z0-9][a-z0-9-]{0,62}"  # a topic level, a certificate's CN and a file name at once
 _TOPIC_NAME = Text("a name for topics", _NAME, "Use lower-case letters, digits and - only, like pi-lounge.")
 _HOST = Text("a host name or address", r"[A-Za-z0-9_.\-]+|\[?[0-9A-Fa-f:.]+\]?", "Write it like hub.local or 10.0.0.5.")
-_HOST_PORT = Text("an address", r"[A-Za-z0-9_.\-\[\]:]+", "Write auto, or it like 10.0.0.7 or 10.0.0.7:8443.")
+_HOST_PORT = Text("an address", r"[A-Za-z0-9_.\-\[\]:]+", "Write it like 10.0.0.7 or 10.0.0.7:8443.")
 
 MQTT = Group({
     "host": Field(_HOST, "Where the broker is.", "hub.local", required=True),
@@ -125,7 +125,7 @@ BLUETOOTH = Group({
 })  # fmt: skip
 
 BRIDGE = Group({
-    "host": Field(_HOST_PORT, "Its address; auto asks the network.", "auto", default="auto"),
+    "host": Field(_HOST_PORT, "Its address, as the Hue app shows it; auto is for a later version.", "10.0.0.7", default="auto"),
 })  # fmt: skip
 
 WEB = Group({
@@ -145,7 +145,7 @@ SETTINGS = Group({
     "gateway": Field(_TOPIC_NAME, "This machine's own name; may be left out on the hub.", "pi-lounge"),
     "mqtt": Field(MQTT, "The broker; without it the gateway works alone.", {"host": "hub.local", "ca": "ca.crt"}),
     "bluetooth": Field(BLUETOOTH, "The radio.", {"adapters": ["hci0"]}),
-    "hue": Field(MapOf(BRIDGE, "a Hue bridge"), "Hue bridges by nickname.", {"hall": {"host": "auto"}}),
+    "hue": Field(MapOf(BRIDGE, "a Hue bridge"), "Hue bridges by nickname.", {"hall": {"host": "10.0.0.7"}}),
     "storage": Field(
         Group({"quota": Field(Size(16 * 2**20), "Most that unsent events may take on disk.", "512 MiB", default=512 * 2**20)}),
         "Disk space.",
