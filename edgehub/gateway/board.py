@@ -66,7 +66,7 @@ class GatewayBoard:
         engine = self._gateway.engine
         profile, visit = engine.guests.of(person), engine.reporter.visits.of(person)
         since_s = 0 if visit is None else round(self._gateway.now.decision - visit.entered_at)
-        colour = profile.colour if profile else None
+        colour = engine.guests.colour(person)  # who did not agree to lights is drawn without one
         return {"id": person, "label": self._label(profile), "colour": colour, "zone": zone, "since_s": since_s}
 
     def _label(self, profile: Profile | None) -> str | None:
