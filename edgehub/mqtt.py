@@ -14,7 +14,6 @@ import socket
 import ssl
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any, Self
 
 import paho.mqtt.client as paho
@@ -24,6 +23,7 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from edgehub.config import MqttSettings
+from edgehub.core.data import dataclass
 
 KEEPALIVE_S = 15
 """A frozen broker or a half-open connection is seen after twice this."""

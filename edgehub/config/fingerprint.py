@@ -5,13 +5,14 @@ network mounts; a watcher of a single file misses some of these (watchfiles#127)
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Final
 
 from edgehub.config import installation, learned, registration, secrets, venue
 from edgehub.config.loading import RULES, state_directory
 from edgehub.config.page import MAX_BYTES
+from edgehub.core.data import dataclass
 
 _STAFF: Final = (installation.FILE, venue.FILE, secrets.FILE, registration.FILE, RULES)
 

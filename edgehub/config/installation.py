@@ -1,7 +1,7 @@
 """edgehub.yaml → Installation: what the installer says once about this machine."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -10,6 +10,7 @@ from edgehub.config.groups import Group, ListOf, MapOf
 from edgehub.config.page import Page
 from edgehub.config.problems import START, Mistake
 from edgehub.config.secrets import Secrets
+from edgehub.core.data import dataclass
 
 FILE: Final = "edgehub.yaml"
 

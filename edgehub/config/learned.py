@@ -2,13 +2,14 @@
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any, Final
 
 from edgehub.config import yaml
 from edgehub.config.nodes import plain
 from edgehub.config.problems import START, ConfigError, Mark, Mistake, Problem
+from edgehub.core.data import dataclass
 
 FILE: Final = "learned.yaml"
 VERSION: Final = 1

@@ -1,7 +1,6 @@
 """A folder of staff files → Config, with all mistakes of all files at once; and a cheap way to see that it changed."""
 
 import os
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -18,6 +17,7 @@ from edgehub.config.problems import START, ConfigError, Problem
 from edgehub.config.registration import Registration, read_registration
 from edgehub.config.secrets import Secrets
 from edgehub.config.venue import read_venue
+from edgehub.core.data import dataclass
 from edgehub.core.venue import Venue
 
 RULES: Final = "rules.yaml"

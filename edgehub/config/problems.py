@@ -1,8 +1,9 @@
 """What is wrong with a staff file, where, and what to do about it."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Literal, NamedTuple
+
+from edgehub.core.data import dataclass
 
 
 class Mark(NamedTuple):

@@ -5,7 +5,6 @@ columns are never read: what edgehub does not hold, it cannot lose.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final, NamedTuple
@@ -14,6 +13,7 @@ from edgehub.config.colours import CSS, colour
 from edgehub.config.page import read_text
 from edgehub.config.problems import START, ConfigError, Mark, Mistake, Problem, did_you_mean
 from edgehub.core.badge import canonical_badge
+from edgehub.core.data import dataclass
 from edgehub.core.profile import CONSENT_PURPOSES
 from edgehub.core.venue import BadgeScheme
 

@@ -5,10 +5,10 @@ transaction.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from edgehub.core.advert import Advertisement
+from edgehub.core.data import dataclass
 from edgehub.core.lighting import Lighting, Report, Wish
 from edgehub.core.presence import Model
 from edgehub.core.profile import Profile

@@ -1,7 +1,9 @@
 """A guest: who wears which badge when, what they like, and what they agreed to."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
+
+from edgehub.core.data import dataclass
 
 CONSENT_PURPOSES = frozenset({"lights", "music", "offers", "analytics", "screen"})
 

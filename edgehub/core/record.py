@@ -1,9 +1,10 @@
 """What a gateway writes down: events for the hub, and the visits that are open."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
+from edgehub.core.data import dataclass
 from edgehub.core.wire import At, Epoch, EventBody, body_dict
 
 

@@ -1,7 +1,9 @@
 """The venue as its staff describe it: zones, markers, what counts as a badge. Built by ``edgehub.config``."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
+
+from edgehub.core.data import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,9 +9,10 @@ All times are decision time in s. One deadline is released at a time, oldest fir
 
 import heapq
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
+from edgehub.core.data import dataclass
 from edgehub.core.venue import Zone
 
 PROGRESS_EVERY_S = 60.0

@@ -1,8 +1,9 @@
 """What passes between lighting and the bridges: wishes out, reports back, and what became of them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import NamedTuple, Protocol
+
+from edgehub.core.data import dataclass
 
 
 @dataclass(frozen=True, slots=True)

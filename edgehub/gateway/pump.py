@@ -8,9 +8,9 @@ import asyncio
 import random
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
+from edgehub.core.data import dataclass
 from edgehub.core.record import OutboxRow
 from edgehub.core.wire import MAX_BATCH, MAX_EVENTS, Ack
 

@@ -9,12 +9,13 @@ import asyncio
 from collections import Counter
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from dbus_fast import BusType, Message, MessageFlag, MessageType, Variant
 from dbus_fast.aio import MessageBus
 
+from edgehub.core.data import dataclass
 from edgehub.gateway.radio_state import Patience
 
 BLUEZ = "org.bluez"

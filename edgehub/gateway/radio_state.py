@@ -2,10 +2,10 @@
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from edgehub.core.advert import Advertisement
+from edgehub.core.data import dataclass
 
 Deliver = Callable[[Sequence[Advertisement]], None]
 """Takes a batch on the event loop, at once and without waiting: a bounded inbox."""

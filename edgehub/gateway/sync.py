@@ -10,10 +10,10 @@ import secrets
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, suppress
-from dataclasses import dataclass
 from typing import Any, Protocol, Self, assert_never
 
 from edgehub.config import MqttSettings
+from edgehub.core.data import dataclass
 from edgehub.core.profile import Profile
 from edgehub.core.record import OutboxRow
 from edgehub.core.wire import (

@@ -8,9 +8,9 @@ set it aside *and acknowledge it*; a poison message never blocks the head of the
 import re
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
+from edgehub.core.data import dataclass
 from edgehub.core.wire.fields import (
     WireError,
     a_text,

@@ -1,9 +1,10 @@
 """The catalogue of events: the body of each, and which are given up first when storage runs out."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import MISSING, fields
 from typing import Any, ClassVar, TypeVar
 
+from edgehub.core.data import dataclass
 from edgehub.core.wire.fields import a_number, a_text, an_array, an_integer, an_object, need
 
 SHEDDING_ORDER = ("diagnostic", "state", "sample", "progress", "visit", "vital")

@@ -1,8 +1,8 @@
 """The messages beside events, status and profiles: acknowledgements, questions, neighbours' levels, anchors."""
 
-from dataclasses import dataclass
 from typing import Any
 
+from edgehub.core.data import dataclass
 from edgehub.core.wire.envelope import At, Epoch, read_at, read_epoch
 from edgehub.core.wire.fields import (
     MAX_MESSAGE,

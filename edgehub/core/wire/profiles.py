@@ -1,9 +1,9 @@
 """Profiles on their way from the hub to the gateways: pages in order of revision, tombstones among them."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
+from edgehub.core.data import dataclass
 from edgehub.core.profile import CONSENT_PURPOSES, BadgeBinding, Profile
 from edgehub.core.wire.fields import (
     MAX_MESSAGE,

@@ -1,9 +1,10 @@
 """What gateways and hub say of themselves: retained births, and the wills that follow them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Any
 
+from edgehub.core.data import dataclass
 from edgehub.core.wire.envelope import Epoch, read_epoch
 from edgehub.core.wire.fields import MAX_MESSAGE, a_text, dump, need, read_object
 

@@ -1,8 +1,8 @@
 """Topics: who speaks to whom. A gateway's name in a topic is the common name of its certificate."""
 
 import re
-from dataclasses import dataclass
 
+from edgehub.core.data import dataclass
 from edgehub.core.wire.fields import WireError
 
 ROOT = "edgehub/v1"

@@ -4,10 +4,10 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from types import TracebackType
 from typing import Final, Self
 
+from edgehub.core.data import dataclass
 from edgehub.core.venue import ZoneLights
 from edgehub.core.wish import BackendState, BridgeLost, Done, Report, Wish
 from edgehub.gateway.hue.driver import Counts, Driver

@@ -11,9 +11,9 @@ import os
 import time
 import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
+from edgehub.core.data import dataclass
 from edgehub.gateway.hue.errors import (
     BadName,
     BridgeError,

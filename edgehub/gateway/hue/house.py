@@ -1,11 +1,10 @@
 """Rooms, lamps and scenes as a bridge tells them, read at the border into types."""
 
-import difflib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
 from edgehub.core.colour import GAMUTS, Gamut, Point
+from edgehub.core.data import dataclass
 
 # Bridges before 1.22 do not tell a lamp's gamut; these are the models that are not C.
 _OLD_MODELS: Final = {
@@ -141,6 +140,8 @@ _Named = TypeVar("_Named", RoomFound, SceneFound)
 
 def suggestion(name: str, there: Iterable[str]) -> str:
     """``Did you mean …?`` or what there is."""
+    import difflib  # only mistakes need it, and imports of the gateway are counted (SPD9)
+
     names = sorted(set(there))
     near = difflib.get_close_matches(name, names, n=1)
     if near:

@@ -4,10 +4,11 @@ import json
 import os
 import tempfile
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, field
 from pathlib import Path
 from typing import Any, Final
 
+from edgehub.core.data import dataclass
 from edgehub.gateway.hue.errors import KeyFileError, NotPaired
 
 NAME: Final = "hue-keys.json"

@@ -1,9 +1,10 @@
 """One time of being connected to a bridge: names resolved to ids, wishes turned into commands, lamps watched."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from edgehub.core.colour import for_lamp
+from edgehub.core.data import dataclass
 from edgehub.core.venue import ZoneLights
 from edgehub.core.wish import RoomLamps, Wish
 from edgehub.gateway.hue.driver import Driver

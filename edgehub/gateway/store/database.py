@@ -8,7 +8,6 @@ import asyncio
 import os
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from importlib.resources import files
 from pathlib import Path
 from typing import Any, Self
 
@@ -19,7 +18,7 @@ from edgehub.core.statements import named_statements
 PAGE_BYTES = 4096
 MOST_LOOKUPS = 50_000
 """Ranges read of a damaged file before the rest is given up: at some 0.2 ms each, a start is delayed by 10 s."""
-_SQL = files(__package__) / "sql"
+_SQL = Path(__file__).with_name("sql")
 
 DatabaseError = aiosqlite.DatabaseError
 Row = tuple[Any, ...]

@@ -12,11 +12,12 @@ import time
 import zlib
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, field
 from itertools import count
 from pathlib import Path
 from typing import Any, Self
 
+from edgehub.core.data import dataclass
 from edgehub.core.record import NewEvent, OpenVisit, OutboxRow, VisitChange, VisitGone
 from edgehub.core.wire import Ack, At, Epoch, Identity, Mark, shed_class
 from edgehub.core.wire.envelope import draft, partition_of, place

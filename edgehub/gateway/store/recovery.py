@@ -1,9 +1,9 @@
 """A damaged journal: set aside, and what can still be read carried over row by row."""
 
 import zlib
-from dataclasses import dataclass
 from pathlib import Path
 
+from edgehub.core.data import dataclass
 from edgehub.gateway.store.database import Damaged, Database, DatabaseError, Row, read_damaged, set_aside
 
 
