@@ -12,17 +12,24 @@ import time
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 Deliver = Callable[[int], Awaitable[None]]
 
-BODY = {
-    "visit": "0123456789abcdef",
-    "zone": "lounge",
-    "since": "2026-11-22T10:00:00.000000Z",
-    "evidence": {"levels": {"pi-bench": -61, "pi-2": -74}, "probability": 0.982, "test": "history"},
-}
+EVIDENCE = {"levels": {"pi-bench": -61, "pi-2": -74}, "probability": 0.982, "test": "history"}
+
+
+def body(n: int) -> dict[str, Any]:
+    """What a gateway says when a guest has come in: the nth of them."""
+    return {
+        "visit": f"{n:016x}",
+        "person": f"p{n % 400}",
+        "zone": "lounge",
+        "entered_at": time.time_ns() // 1000,
+        "evidence": EVIDENCE,
+    }
 
 
 async def edgehub(stack: AsyncExitStack, directory: Path, port: int) -> Deliver:
@@ -54,7 +61,7 @@ async def edgehub(stack: AsyncExitStack, directory: Path, port: int) -> Deliver:
         done = store.watermark + events
         at = At("bench", time.monotonic_ns() // 1000, time.time_ns() // 1000, "unknown")
         for n in range(events):
-            store.record([NewEvent("visit.entered", BODY, f"p{n % 400}", at)])
+            store.record([NewEvent("visit.entered", body(done - n), f"p{n % 400}", at)])
         while store.watermark < done:  # noqa: ASYNC110 - counting is what is asked
             await asyncio.sleep(0.002)
 
@@ -77,7 +84,7 @@ async def naive(stack: AsyncExitStack, directory: Path, port: int) -> Deliver:
 
     async def deliver(events: int) -> None:
         for n in range(events):
-            text = json.dumps({"person": f"p{n % 400}", **BODY})
+            text = json.dumps(body(n))
             row = await database.execute("INSERT INTO outbox (body) VALUES (?)", (text,))
             await database.commit()
             await client.publish("naive/pi-bench/up/events", text, qos=1)
