@@ -33,12 +33,12 @@ class Received:
 
     def add(self, seq: int) -> bool:
         """Take a number. False when it had arrived before."""
+        if seq == self.watermark + 1 and not self._ranges:
+            self.watermark = seq  # as a rule they come in order
+            return True
         if seq in self:
             return False
-        if seq == self.watermark + 1 and not self._ranges:
-            self.watermark = seq
-        else:
-            self.add_range(seq, seq)
+        self.add_range(seq, seq)
         return True
 
     def add_range(self, low: int, high: int) -> None:

@@ -58,8 +58,15 @@ class Batch:
         """Forget what the hub has; how many events that were."""
         before = len(self.rows)
         if self.rows[0].partition == ack.partition:
+            if not ack.also and self._is_above(ack):
+                return 0
             self.rows = [row for row in self.rows if row.epoch.nonce != ack.epoch.nonce or not ack.covers(row.seq)]
         return before - len(self.rows)
+
+    def _is_above(self, ack: Ack) -> bool:
+        """True when its first event, and so each, comes after all that was acknowledged."""
+        first = self.rows[0]
+        return first.epoch.nonce == ack.epoch.nonce and first.seq > ack.watermark
 
     def alone(self) -> list["Batch"]:
         """Its events, each on its own."""

@@ -28,6 +28,7 @@ MAX_ENVELOPE = 16 * 1024
 MAX_BATCH = 64 * 1024
 MAX_EVENTS = 50
 MAX_DEPTH = 8
+_SPACES = " \t\r\n"
 _SPACE = re.compile(r"[ \t\r\n]*")
 _NONCE = re.compile(r"[0-9a-f]{16}")
 
@@ -147,6 +148,8 @@ def _elements(text: str) -> Iterator[tuple[Any, str]]:
 
 
 def _skip(text: str, start: int) -> int:
+    if text[start : start + 1] not in _SPACES:  # as a rule there is none
+        return start
     found = _SPACE.match(text, start)
     return start if found is None else found.end()
 
@@ -169,7 +172,7 @@ def _read_envelope(fields: dict[str, Any], identity: Identity, raw: str) -> Enve
         raise WireError(f"version {str(version)[:20]} is not known here")
     if len(raw) > MAX_ENVELOPE:
         raise WireError(f"an event of {len(raw)} bytes is more than {MAX_ENVELOPE}")
-    check(fields, depth=MAX_DEPTH)
+    check(fields, depth=MAX_DEPTH, text=raw)
     return Envelope(
         type=a_text(need(fields, "type"), "type", most=64),
         gateway=a_text(need(fields, "gateway"), "gateway", most=64),

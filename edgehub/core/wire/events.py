@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, fields
+from functools import cache
 from typing import Any, ClassVar, TypeVar
 
 from edgehub.core.data import dataclass
@@ -241,11 +242,17 @@ def read_body(event_type: str, raw: Mapping[str, Any]) -> EventBody | None:
 
 def _read(kind: type[Body], raw: Mapping[str, Any]) -> Body:
     values: dict[str, Any] = {}
-    for part in fields(kind):  # type: ignore[arg-type]
-        if raw.get(part.name) is None and part.default is not MISSING:
+    for name, reader, needed in _parts(kind):  # type: ignore[arg-type]  # a class is hashable
+        if raw.get(name) is None and not needed:
             continue
-        values[part.name] = _READERS[part.type](need(raw, part.name), part.name)
+        values[name] = reader(need(raw, name), name)
     return kind(**values)
+
+
+@cache
+def _parts(kind: type) -> tuple[tuple[str, Callable[[Any, str], Any], bool], ...]:
+    """Name and reader of each field of a body, and whether it must be there."""
+    return tuple((part.name, _READERS[part.type], part.default is MISSING) for part in fields(kind))
 
 
 def body_dict(body: EventBody) -> dict[str, Any]:

@@ -29,6 +29,8 @@ def _refuse_constant(name: str) -> float:
 
 
 DECODER = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_refuse_constant)
+ENCODER = json.JSONEncoder(separators=(",", ":"), allow_nan=False)
+"""Made once: ``json.dumps`` would make one for every message."""
 
 
 def decode_text(data: bytes, *, limit: int) -> str:
@@ -51,22 +53,24 @@ def decode_value(text: str, start: int) -> tuple[Any, int]:
         raise WireError(f"not JSON: {str(error)[:80]}") from error
 
 
-def check(root: Any, *, depth: int) -> None:
+def check(root: Any, *, depth: int, text: str) -> None:
     """Raise WireError unless depth, numbers and texts below ``root`` keep to the contract.
 
     Every event passes here, so it is one loop over exact types (JSON makes no others), without calls for what is fine.
+    UTF-8 knows no surrogates: half a pair can only have been written as an escape, and ``text`` shows whether any is.
     """
+    escaped = "\\u" in text
     level: list[Any] = [[root]]
     for _ in range(depth + 1):
         inner: list[Any] = []
         for container in level:
             values = container
             if type(container) is dict:
-                values = [*container, *container.values()]
+                values = [*container, *container.values()] if escaped else container.values()
             for value in values:
                 kind = type(value)
                 if kind is str:
-                    if not value.isascii():
+                    if escaped:
                         _check_text(value)
                 elif kind is int:
                     if not -MAX_INTEGER <= value <= MAX_INTEGER:
@@ -82,7 +86,7 @@ def check(root: Any, *, depth: int) -> None:
 
 
 def _check_text(text: str) -> None:
-    if any("\ud800" <= char <= "\udfff" for char in text):
+    if not text.isascii() and any("\ud800" <= char <= "\udfff" for char in text):
         raise WireError("half a surrogate pair is not text")
 
 
@@ -90,7 +94,7 @@ def read_object(data: bytes, *, limit: int, depth: int = 8) -> dict[str, Any]:
     """The one JSON object in ``data``."""
     text = decode_text(data, limit=limit)
     value, end = decode_value(text, len(text) - len(text.lstrip(" \t\r\n")))
-    check(value, depth=depth)
+    check(value, depth=depth, text=text)
     if text[end:].strip(" \t\r\n"):
         raise WireError("something follows the object")
     return an_object(value, "the message")
@@ -104,7 +108,7 @@ def dump(value: Any) -> bytes:
 def dump_text(value: Any) -> str:
     """Compact JSON as text. Raises WireError for what JSON cannot say."""
     try:
-        return json.dumps(value, separators=(",", ":"), allow_nan=False)
+        return ENCODER.encode(value)
     except (ValueError, TypeError, RecursionError) as error:
         raise WireError(f"this cannot be sent: {error}") from error
 
