@@ -2,6 +2,7 @@
 
 import asyncio
 import faulthandler
+import gc
 import os
 import signal
 import sys
@@ -15,6 +16,8 @@ log = structlog.get_logger("edgehub.process")
 
 STOP_WITHIN_S = 4.5
 """An orderly stop takes less. After this the process ends where it stands: what was accepted is on the disk."""
+TURN_S = 0.0005
+"""After this a thread gives way to one that waits; after Python's own 5 ms a bridge's thread would be late to ask."""
 
 
 def run(main: Coroutine[Any, Any, None]) -> int:
@@ -28,6 +31,17 @@ def run(main: Coroutine[Any, Any, None]) -> int:
     for error in failures:  # whoever supervises us starts us again; the log says why
         log.error("process.failed", error=repr(error), exc_info=error)
     return 1 if failures else 0
+
+
+def settle() -> None:
+    """Make pauses short, once everything is up.
+
+    What has been made by now mostly stays, and a full collection of garbage would walk all of it again and again: some
+    30 ms on a fast machine, in which no packet is read and no lamp is told (SPD5, SPD6).
+    """
+    gc.collect()
+    gc.freeze()
+    sys.setswitchinterval(TURN_S)
 
 
 async def _until_stopped(main: Coroutine[Any, Any, None]) -> None:

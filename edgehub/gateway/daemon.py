@@ -51,6 +51,7 @@ from edgehub.gateway.service import Service
 from edgehub.gateway.store import Store
 from edgehub.gateway.sync import Listeners, Sync
 from edgehub.gateway.watch import edits
+from edgehub.process import settle
 
 log = structlog.get_logger("edgehub.gateway")
 
@@ -101,6 +102,7 @@ class Gateway:
             await self._open_bridges(stack)
             await self._open_sync(stack)
             await self._open_page(stack)
+            settle()
             self.service.ready()
             log.info("gateway.started", gateway=self.name, zones=len(self.venue.zones), version=__version__)
             async with asyncio.TaskGroup() as tasks:

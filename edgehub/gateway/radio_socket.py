@@ -9,7 +9,7 @@ from edgehub.core import airwave
 from edgehub.core.airwave import AirwaveError, Decoder, Hello
 from edgehub.gateway.radio_state import LOOK_WITHIN_S, Clock, Condition, Listener, RadioState, SimulatedClock
 
-_CHUNK_BYTES = 65_536  # about 1,400 records: one batch, then the loop breathes
+_CHUNK_BYTES = 16_384  # about 350 records: one batch, then the loop breathes
 
 
 class SocketReceiver:
@@ -98,6 +98,7 @@ class SocketReceiver:
             if batch := decoder.feed(chunk):
                 clock.look(batch[-1].at)
                 deliver(batch)
+                await asyncio.sleep(0)  # what is buffered already would be read without a break
 
     def _say(self, state: Condition, why: str) -> None:
         self._state = replace(self._state, state=state, why=why)

@@ -24,6 +24,7 @@ from edgehub.hub.ledger import Ledger, Stay
 from edgehub.hub.roster import Person, Roster
 from edgehub.hub.store import HubStore, Step, StoreError
 from edgehub.mqtt import Connected, Happening, Lost, Message, Mqtt, Will
+from edgehub.process import settle
 
 log = structlog.get_logger("edgehub.hub")
 
@@ -297,6 +298,7 @@ async def run_hub(
         await exits.enter_async_context(hub.mqtt)
         tasks = await exits.enter_async_context(asyncio.TaskGroup())
         running = tasks.create_task(hub.run(), name="hub")
+        settle()
         if ready is not None:
             await ready(hub, address)
         await stop.wait()

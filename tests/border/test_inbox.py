@@ -6,7 +6,7 @@ import pytest
 
 from edgehub.core.advert import Advertisement
 from edgehub.core.events import Heard, LinkChanged, Ticked
-from edgehub.gateway.inbox import Inbox
+from edgehub.gateway.inbox import MOST_AT_ONCE, Inbox
 
 
 def advert(n: int) -> Advertisement:
@@ -23,6 +23,28 @@ async def test_messages_come_first_and_adverts_in_one_batch() -> None:
     events, since = inbox.take()
     assert events == [LinkChanged(connected=True), Heard([advert(1), advert(2), advert(3)])]
     assert since is not None
+
+
+@pytest.mark.asyncio
+async def test_a_flood_is_taken_in_parts() -> None:
+    """After a pause of the process, what was decided first leaves before the rest is read; nothing is lost or reordered."""
+    inbox = Inbox()
+    for n in range(1000):
+        inbox.hear([advert(n)])
+        await asyncio.sleep(0)
+    parts: list[Advertisement] = []
+    waited: list[float] = []
+    while len(parts) < 1000:
+        await inbox.wait(None)
+        [heard], since = inbox.take()
+        assert isinstance(heard, Heard)
+        assert len(heard.advertisements) <= MOST_AT_ONCE
+        assert since is not None
+        parts += heard.advertisements
+        waited.append(since)
+    assert [one.at for one in parts] == [float(n) for n in range(1000)]
+    assert waited == sorted(set(waited))
+    assert inbox.take() == ([Ticked()], None)
 
 
 @pytest.mark.asyncio
