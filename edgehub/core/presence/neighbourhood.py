@@ -7,6 +7,7 @@ receivers, levels and packets.
 
 import math
 from collections.abc import Iterable, Mapping
+from math import inf
 
 from edgehub.core.presence.model import LOUDEST_DBM, MOST_SENT, QUIETEST_DBM, Model
 from edgehub.core.presence.survey import Place
@@ -24,7 +25,20 @@ Row = tuple[float, ...]
 class Neighbourhood:
     """Places in a fixed order, and for each receiver and level a row of log-likelihoods in that order."""
 
-    __slots__ = ("_model", "audible", "base", "costs", "covers", "deaf", "hidden", "home", "places", "rows", "zones")
+    __slots__ = (
+        "_model",
+        "audible",
+        "base",
+        "costs",
+        "covers",
+        "deaf",
+        "hidden",
+        "home",
+        "moves",
+        "places",
+        "rows",
+        "zones",
+    )
 
     def __init__(self, model: Model, places: tuple[Place, ...], deaf: frozenset[str], home: str | None) -> None:
         self._model = model
@@ -33,6 +47,11 @@ class Neighbourhood:
         self.home = home
         self.zones = tuple(place.zone for place in places)
         self.costs = tuple(tuple(_cost(here, there) for there in places) for here in places)
+        self.moves = tuple(
+            tuple(-inf if here == there else -cost for there, cost in enumerate(costs))
+            for here, costs in enumerate(self.costs)
+        )
+        """What coming from a place adds to the score; nobody comes from where they are."""
         silences = [model.silence(place, deaf) for place in places]
         self.base = tuple(zip(*(silence.by_sent for silence in silences), strict=True))
         """Row for packets that nobody heard, by how many there were."""
