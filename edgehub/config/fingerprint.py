@@ -49,7 +49,10 @@ def _look(path: Path, last: tuple[tuple[int, int, int], str] | None) -> tuple[tu
         if last and last[0] == touched:
             return last
         with path.open("rb") as file:
-            return touched, f"{found.st_mode:o} {hashlib.sha256(file.read(_MOST)).hexdigest()}"
+            # Asked for more, Python would set aside all of it, and once that was freed the C library would keep every
+            # other large block too, instead of giving it back.
+            content = file.read(min(found.st_size, _MOST))
+            return touched, f"{found.st_mode:o} {hashlib.sha256(content).hexdigest()}"
     except OSError as error:
         return (0, 0, 0), type(error).__name__
 

@@ -2,10 +2,17 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
+from functools import cache
 
 from edgehub.core.data import dataclass
 
 CONSENT_PURPOSES = frozenset({"lights", "music", "offers", "analytics", "screen"})
+
+
+@cache  # of five purposes, so never more than 32 sets
+def shared_consent(agreed: frozenset[str]) -> frozenset[str]:
+    """One set for all guests who agreed to the same: 2,000 guests with a set each take 0.4 MiB (SPD8)."""
+    return agreed
 
 
 @dataclass(frozen=True, slots=True)

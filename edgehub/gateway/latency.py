@@ -1,7 +1,7 @@
 """How long from hearing an advertisement to asking the bridge, for the status."""
 
 from collections import deque
-from statistics import quantiles
+from collections.abc import Iterable
 from typing import Any
 
 KEPT = 1000
@@ -23,5 +23,18 @@ class Latencies:
         n = len(self._last)
         if n == 0:
             return {"p50": None, "p99": None, "n": 0}
-        cuts = quantiles(self._last, n=100, method="inclusive") if n > 1 else [self._last[0]] * 99
-        return {"p50": round(cuts[49] * 1e3, 3), "p99": round(cuts[98] * 1e3, 3), "n": n}
+        p50, p99 = (round(percentile(self._last, percent) * 1e3, 3) for percent in (50, 99))
+        return {"p50": p50, "p99": p99, "n": n}
+
+
+def percentile(values: Iterable[float], percent: int) -> float:
+    """The inclusive percentile, between two values their mean by distance. ValueError where there are no values.
+
+    As ``statistics.quantiles`` has it, which costs a gateway 0.9 MiB: it loads exact fractions and decimals (SPD8).
+    """
+    ordered = sorted(values)
+    if not ordered:
+        raise ValueError("there are no values")
+    at, part = divmod((len(ordered) - 1) * percent, 100)
+    following = ordered[min(at + 1, len(ordered) - 1)]
+    return (ordered[at] * (100 - part) + following * part) / 100

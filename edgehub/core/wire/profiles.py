@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from edgehub.core.data import dataclass
-from edgehub.core.profile import CONSENT_PURPOSES, BadgeBinding, Profile
+from edgehub.core.profile import CONSENT_PURPOSES, BadgeBinding, Profile, shared_consent
 from edgehub.core.wire.fields import (
     MAX_MESSAGE,
     WireError,
@@ -102,7 +102,7 @@ def read_profile(value: Any) -> Profile:
         first_name=_optional_text(raw, "first_name"),
         colour=_optional_colour(raw),
         bands=_texts(raw, "bands"),
-        consent=frozenset(purpose for purpose in CONSENT_PURPOSES if consent.get(purpose) is True),
+        consent=shared_consent(frozenset(purpose for purpose in CONSENT_PURPOSES if consent.get(purpose) is True)),
         audiences=frozenset(_texts(raw, "audiences")),
         erased=a_boolean(raw.get("erased", False), "erased"),
     )
