@@ -10,11 +10,14 @@ from pathlib import Path
 from typing import Any
 
 sys.path[:0] = [str(Path(__file__).parents[2]), str(Path(__file__).parent)]
-sys.modules["rich"] = None  # type: ignore[assignment]  # structlog would load it, and only the developers' environment has it
+for _name in ("rich", "greenlet"):  # structlog would load them, and only the developers' environment has them
+    sys.modules[_name] = None  # type: ignore[assignment]
 
 from speed_probe import Probe  # noqa: E402 - the path is set above
 
-from edgehub import logs  # noqa: E402 - the path is set above
+import edgehub.process  # noqa: E402 - the path is set above
+import edgehub.tools.run  # noqa: E402, F401 - a gateway that was started by its command has loaded these too
+from edgehub import cli, logs  # noqa: E402, F401
 from edgehub.config import fingerprint, load  # noqa: E402
 from edgehub.gateway.daemon import Gateway  # noqa: E402
 

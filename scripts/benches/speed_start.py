@@ -11,9 +11,14 @@ from statistics import median
 from table import Row
 
 HELP = ["-m", "edgehub", "--help"]
-# The gateway with the real radio, which is imported only where it is used; its page is not.
-GATEWAY = ["-c", "import edgehub.gateway.daemon, edgehub.gateway.radio_bluez"]
-SIX = ["-c", "import bleak, phue, paho.mqtt.client, yaml, aiosqlite, structlog"]
+# structlog loads what is in the developers' environment only.
+INSTALLED = "import sys; sys.modules['rich'] = sys.modules['greenlet'] = None; "
+# What `edgehub run` has loaded with the real radio, which is imported only where it is used; its page is not.
+RUN = "import edgehub.cli, edgehub.tools.run, edgehub.logs, edgehub.process, edgehub.gateway.daemon"
+RADIO = "edgehub.gateway.radio_bluez"
+NAMES = "bleak phue paho.mqtt.client yaml aiosqlite structlog"
+GATEWAY = ["-c", f"{INSTALLED}{RUN}, {RADIO}; assert sys.modules.keys() >= set('{NAMES}'.split())"]
+SIX = ["-c", f"{INSTALLED}import {NAMES.replace(' ', ', ')}"]
 
 
 def start(rounds: int) -> list[Row]:
