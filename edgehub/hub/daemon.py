@@ -1,6 +1,7 @@
 """The hub's composition root: broker, store, registration and page; commits before it acknowledges.
 
-Messages that wait together are committed together, so that a busy hub pays for one sync however many gateways speak.
+Messages that wait together are committed together, so that a busy hub pays for one sync however many gateways speak;
+while the disk syncs, the next ones are read.
 """
 
 import asyncio
@@ -19,17 +20,19 @@ from edgehub.core.venue import Venue
 from edgehub.core.wire import Ask, HubStatus, SiteTopics, Status, WireError, pages
 from edgehub.core.wire.fields import an_integer, need, read_object
 from edgehub.hub.board import Board
-from edgehub.hub.intake import Intake, Work
+from edgehub.hub.intake import Delivery, Intake, Work
 from edgehub.hub.ledger import Ledger, Stay
 from edgehub.hub.roster import Person, Roster
 from edgehub.hub.store import HubStore, Step, StoreError
-from edgehub.mqtt import Connected, Happening, Lost, Message, Mqtt, Will
+from edgehub.mqtt import Connected, Lost, Message, Mqtt, Will
 from edgehub.process import settle
 
 log = structlog.get_logger("edgehub.hub")
 
 REGISTRATION_EVERY_S = 1.0
 PICTURE_EVERY_S = 0.5
+MOST_READ = 100
+"""Messages read ahead of the commit; more wait unread."""
 GOODBYE_S = 1.0
 PROFILE_EXPIRY_S = 60
 """Profiles are personal: a broker keeps them no longer for a gateway that is slow."""
@@ -73,6 +76,7 @@ class Hub:
             subscriptions=[(every.events("+"), 1), (every.ask, 1), (every.status, 1), (self._topics.zone("+"), 1)],
             will=Will(self._topics.hub_status, HubStatus("offline", self.generation).to_json()),
         )
+        self._deliveries: asyncio.Queue[Delivery] = asyncio.Queue(MOST_READ)
         self.failing: str | None = None
 
     async def load(self) -> None:
@@ -108,6 +112,7 @@ class Hub:
         """Take in, read the registration again when it changes, and redraw."""
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._listen(), name="hub intake")
+            tasks.create_task(self._keep(), name="hub commits")
             tasks.create_task(self._follow_registration(), name="hub registration")
             tasks.create_task(self._redraw(), name="hub board")
 
@@ -123,31 +128,34 @@ class Hub:
 
     async def _listen(self) -> None:
         while True:
-            await self._take(await self.mqtt.take())
+            for happening in await self.mqtt.take():
+                match happening:
+                    case Connected():
+                        await self._say_online()
+                    case Lost(why):
+                        log.warning("hub.broker_lost", why=why)
+                    case Message():
+                        await self._read(happening)
 
-    async def _take(self, happenings: Iterable[Happening]) -> None:
-        events: list[tuple[str, bytes]] = []
-        for happening in happenings:
-            match happening:
-                case Connected():
-                    await self._say_online()
-                case Lost(why):
-                    log.warning("hub.broker_lost", why=why)
-                case Message():
-                    await self._read(happening, events)
-        if events:
-            await self._commit(events)
+    async def _keep(self) -> None:
+        """Commit what was read, all of it at once."""
+        while True:
+            deliveries = [await self._deliveries.get()]
+            while not self._deliveries.empty():
+                deliveries.append(self._deliveries.get_nowait())
+            await self._commit(deliveries)
 
     async def _say_online(self) -> None:
         log.info("hub.online", site=self._settings.site, broker=self.mqtt.broker)
         await self.mqtt.publish(self._topics.hub_status, HubStatus("online", self.generation).to_json(), retain=True)
 
-    async def _read(self, message: Message, events: list[tuple[str, bytes]]) -> None:
+    async def _read(self, message: Message) -> None:
         try:
             gateway, rest = self._topics.read(message.topic)
             match rest.split("/"):
                 case ["up", "events", _]:
-                    events.append((gateway, message.payload))
+                    await self._deliveries.put(Delivery.read(gateway, message.payload))
+                    await asyncio.sleep(0)  # a commit that has returned is acknowledged before the next is read
                 case ["up", "ask"]:
                     await self._answer(gateway, Ask.read(message.payload))
                 case ["status"] if gateway != "hub":
@@ -158,8 +166,8 @@ class Hub:
         except WireError as error:
             log.warning("hub.unreadable", topic=message.topic, why=str(error))
 
-    async def _commit(self, messages: list[tuple[str, bytes]]) -> None:
-        work = self.intake.work(messages, wall_us())
+    async def _commit(self, deliveries: Iterable[Delivery]) -> None:
+        work = self.intake.work(deliveries, wall_us())
         if not await self._write(work.steps()):
             return  # nothing is acknowledged, so everything comes again
         self.intake.settle(work)

@@ -7,7 +7,7 @@ again with other content is noted as a conflict; one that cannot be read is set 
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -73,6 +73,31 @@ class Work:
         ]
 
 
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """A message of a gateway, read: its events, each with the hash of its text."""
+
+    gateway: str
+    events: Sequence[tuple[Envelope | Poison, bytes]] = ()
+    why: str = ""
+    """Why the whole could not be read."""
+    raw: str = ""
+    """The beginning of what could not be read."""
+
+    @classmethod
+    def read(cls, gateway: str, payload: bytes) -> "Delivery":
+        """Read a message; the dear part of the intake, and done without knowing what the hub has."""
+        try:
+            events = read_batch(payload)
+        except WireError as error:
+            return cls(gateway, (), str(error), payload[:RAW_CHARACTERS].decode(errors="replace"))
+        return cls(gateway, [(event, _digest(event.raw)) for event in events])
+
+
+def _digest(text: str) -> bytes:
+    return hashlib.blake2b(text.encode(), digest_size=16).digest()
+
+
 class Intake:
     """Knows what has arrived.
 
@@ -100,19 +125,15 @@ class Intake:
         self.unreadable = 0
         """Whole batches that could not be read; these alone are not acknowledged."""
 
-    def work(self, messages: Iterable[tuple[str, bytes]], now_us: int) -> Work:
-        """What these messages, each of a gateway, will make true."""
+    def work(self, deliveries: Iterable[Delivery], now_us: int) -> Work:
+        """What these will make true."""
         work = Work()
-        for gateway, payload in messages:
-            try:
-                events = read_batch(payload)
-            except WireError as error:
+        for delivery in deliveries:
+            if delivery.why:
                 self.unreadable += 1
-                raw = payload[:RAW_CHARACTERS].decode(errors="replace")
-                work.quarantine.append((gateway, now_us, str(error), raw))
-                continue
-            for event in events:
-                self._take(work, gateway, event, now_us)
+                work.quarantine.append((delivery.gateway, now_us, delivery.why, delivery.raw))
+            for event, digest in delivery.events:
+                self._take(work, delivery.gateway, event, digest, now_us)
         return work
 
     def settle(self, work: Work) -> None:
@@ -133,9 +154,8 @@ class Intake:
     def _ack(self, key: Key, epoch: Epoch, got: Received) -> Ack:
         return Ack(epoch, key[2], got.watermark, got.ranges[:MOST_RANGES], self._generation)
 
-    def _take(self, work: Work, gateway: str, event: Envelope | Poison, now_us: int) -> None:
+    def _take(self, work: Work, gateway: str, event: Envelope | Poison, digest: bytes, now_us: int) -> None:
         identity = event.identity
-        digest = hashlib.blake2b(event.raw.encode(), digest_size=16).digest()
         place = gateway, identity.epoch.nonce, identity.partition, identity.seq
         if not self._copy(work, gateway, identity.epoch, identity.partition).add(identity.seq):
             work.again.append((*place, now_us, digest))
