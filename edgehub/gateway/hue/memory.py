@@ -1,6 +1,5 @@
 """What a lamp should show by our doing, so that staff's own changes are told from ours."""
 
-
 from edgehub.core.data import dataclass
 from edgehub.gateway.hue.house import LampSeen
 
