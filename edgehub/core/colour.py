@@ -5,8 +5,9 @@ gamma undone, D65. One thing is ours: brightness follows the strongest of the th
 because a favourite *deep* blue (luminance 0.07) is still meant to be seen across a room.
 """
 
-from dataclasses import dataclass
 from typing import Final, Self
+
+from edgehub.core.data import dataclass
 
 Point = tuple[float, float]
 """Chromaticity x, y (CIE 1931)."""

@@ -6,8 +6,9 @@ venue at night is silent for good reasons. So each rung has a budget, and when a
 """
 
 from collections import deque
-from dataclasses import dataclass
 from enum import Enum
+
+from edgehub.core.data import dataclass
 
 
 class Rung(Enum):

@@ -6,9 +6,11 @@ over its own level of the ten seconds before, and everybody else's stays. When t
 
 from collections import deque
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import field
 from statistics import median
 from typing import Final
+
+from edgehub.core.data import dataclass
 
 BASELINE_S: Final = 10.0
 HELD_S: Final = 3.0

@@ -13,10 +13,11 @@ at ``next_deadline()``, hand the wishes of ``advance(now)`` to their bridges and
 """
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final, assert_never
 
 from edgehub.core.budget import Budget, group_budget, light_budget
+from edgehub.core.data import dataclass
 from edgehub.core.room import Command, Look, Room
 from edgehub.core.venue import ZoneLights
 from edgehub.core.wish import (

@@ -1,9 +1,9 @@
 """One room of a bridge: what each lamp should show, what it is known to show, and when nobody may touch it."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import Final, NamedTuple
 
+from edgehub.core.data import dataclass
 from edgehub.core.sharing import Sharing
 
 MANUAL_S: Final = 30 * 60.0

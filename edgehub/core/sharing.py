@@ -7,8 +7,9 @@ least one lamp all through it, even after leaving: presence may flicker, light s
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Final
+
+from edgehub.core.data import dataclass
 
 MOMENT_S: Final = 3.0
 """Every arrival is seen at least this long (the venue's own rule)."""

@@ -4,9 +4,9 @@ Layouts: github.com/google/eddystone. Google's Find Hub and some sensors share t
 first byte tells them apart.
 """
 
-from dataclasses import dataclass
 from typing import ClassVar, Final
 
+from edgehub.core.data import dataclass
 from edgehub.core.decode.fields import signed_8
 
 UID_LENGTHS: Final = frozenset({18, 20})

@@ -5,9 +5,9 @@ packets on the air agree on bytes 1 to 16 being the whole identifier, of which T
 can be programmed to send anything under this UUID, so an unknown frame is kept as bytes and names nobody.
 """
 
-from dataclasses import dataclass
 from typing import ClassVar, Final
 
+from edgehub.core.data import dataclass
 from edgehub.core.decode.fields import UNITS_S, axes, motion_s, signed_12
 
 CONNECTIVITY: Final = 0

@@ -1,9 +1,9 @@
 """iBeacon: Apple's manufacturer data that names a place, or a person, by UUID, major and minor."""
 
-from dataclasses import dataclass
 from typing import ClassVar, Final
 from uuid import UUID
 
+from edgehub.core.data import dataclass
 from edgehub.core.decode.fields import signed_8
 
 PREFIX: Final = b"\x02\x15"

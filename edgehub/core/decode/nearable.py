@@ -4,9 +4,9 @@ Layout: github.com/Estimote/estimote-specs, estimote-nearable.js; its voltage is
 the air. Offsets below count from the byte after the company id.
 """
 
-from dataclasses import dataclass
 from typing import ClassVar, Final
 
+from edgehub.core.data import dataclass
 from edgehub.core.decode.fields import axes, motion_s, signed_12
 
 FRAME_TYPE: Final = 0x01
