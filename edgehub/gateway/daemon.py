@@ -8,7 +8,7 @@ import asyncio
 import secrets
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 from typing import Any, assert_never
 
@@ -127,6 +127,7 @@ class Gateway:
             profiles=Profiles(await self._known_profiles()),
             new_id=lambda: secrets.token_hex(8),
         )
+        self.config = replace(self.config, registration=None)  # the profiles are kept, the list need not be
         now = self.now
         self.engine.start([self.scribe.recall(kept, now) for kept in await self.store.open_visits()], now)
 
