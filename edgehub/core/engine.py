@@ -144,10 +144,11 @@ class Engine:
     def _hear_peer(
         self, gateway: str, levels: Sequence[tuple[str, float, int]], now: Moment, effects: list[Effect]
     ) -> None:
+        wearer, hear, at = self.guests.wearers.get, self.presence.hear, now.decision
         for badge, level_dbm, n in levels:
-            person = self.guests.wearers.get(badge)
-            if person is not None:
-                self._apply(self.presence.hear(person, gateway, level_dbm, now.decision, n), now, effects)
+            person = wearer(badge)
+            if person is not None and (transitions := hear(person, gateway, level_dbm, at, n)):
+                self._apply(transitions, now, effects)
 
     # --- deciding
 

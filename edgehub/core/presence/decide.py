@@ -39,7 +39,7 @@ def _move(track: Track, at: float) -> Iterator[Transition]:
     """Move when another zone leads clearly over the one last said, or over all others when none was."""
     assert track.near is not None
     zone, scores = track.near.zones[track.best], track.zone_scores()
-    if zone is None and (track.live is None or at - track.segment(track.best).since < HOLD_S):
+    if zone is None and (track.live is None or at - track.segments[track.best].since < HOLD_S):
         return
     if track.live is not None:
         against = scores.get(track.live, -inf)
@@ -94,7 +94,7 @@ def evidence(track: Track, zone: str | None, test: str) -> Evidence:
     runner_up = max(others, key=lambda name: others[name], default=None)
     total = sum(exp(score) for score in scores.values())
     return Evidence(
-        levels=track.levels(),
+        levels={name: dbm / n for name, (dbm, n) in track.heard.items()},
         probability=exp(scores.get(zone, -inf)) / total,
         runner_up=runner_up,
         margin=scores.get(zone, -inf) - max(others.values(), default=-inf),

@@ -7,7 +7,6 @@ receivers, levels and packets.
 
 import math
 from collections.abc import Iterable, Mapping
-from math import inf
 
 from edgehub.core.presence.model import LOUDEST_DBM, MOST_SENT, QUIETEST_DBM, Model
 from edgehub.core.presence.survey import Place
@@ -25,20 +24,7 @@ Row = tuple[float, ...]
 class Neighbourhood:
     """Places in a fixed order, and for each receiver and level a row of log-likelihoods in that order."""
 
-    __slots__ = (
-        "_model",
-        "audible",
-        "base",
-        "costs",
-        "covers",
-        "deaf",
-        "hidden",
-        "home",
-        "moves",
-        "places",
-        "rows",
-        "zones",
-    )
+    __slots__ = ("_model", "audible", "base", "costs", "covers", "deaf", "hidden", "home", "places", "rows", "zones")
 
     def __init__(self, model: Model, places: tuple[Place, ...], deaf: frozenset[str], home: str | None) -> None:
         self._model = model
@@ -47,11 +33,6 @@ class Neighbourhood:
         self.home = home
         self.zones = tuple(place.zone for place in places)
         self.costs = tuple(tuple(_cost(here, there) for there in places) for here in places)
-        self.moves = tuple(
-            tuple(-inf if here == there else -cost for there, cost in enumerate(costs))
-            for here, costs in enumerate(self.costs)
-        )
-        """What coming from a place adds to the score; nobody comes from where they are."""
         silences = [model.silence(place, deaf) for place in places]
         self.base = tuple(zip(*(silence.by_sent for silence in silences), strict=True))
         """Row for packets that nobody heard, by how many there were."""
@@ -75,7 +56,7 @@ class Neighbourhood:
         heard = [sound.density[level] + sound.heard[sent] for sound in sounds]
         if receiver not in self.deaf:
             heard = [one - sound.silence[sent] for one, sound in zip(heard, sounds, strict=True)]
-        # Places that sound alike share one float: what fits the processor's cache is looked up in half the time.
+        # Places that sound alike share one float: less for the processor's cache to hold.
         alike: dict[float, float] = {}
         row = self.rows[receiver][key] = tuple(alike.setdefault(one, one) for one in heard)
         return row

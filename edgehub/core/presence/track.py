@@ -7,9 +7,7 @@ steps, so that a year in one zone takes no more room than a minute.
 
 from collections.abc import Iterable
 from math import exp, inf
-from operator import add
 
-from edgehub.core.presence.model import LOUDEST_DBM, QUIETEST_DBM
 from edgehub.core.presence.neighbourhood import Neighbourhood, ease
 
 # Levels one second apart are no independent news: the same body stands in the same way for several seconds. The
@@ -18,23 +16,22 @@ NEWS_PER_S = 0.35
 # Frames in 5 to 10 s are a sticker's, each second or faster a badge's: the first guess lies between.
 FIRST_INTERVAL_S, INTERVAL_MEMORY = 3.0, 16
 SHORTEST_LEAVE_S, LONGEST_LEAVE_S = 10.0, 60.0
-CLEAR = 4.0  # nat by which every other zone trails when the next seconds can hardly change anything
+
+
 GAP_S = 2.5  # a step this long after the last has missed packets
-# A packet so much louder or fainter than usual is a surprise: bodies and reflections mostly change single packets by
-# less. The usual level follows a quarter of the way each step, and fades while nothing is heard.
-SURPRISE_DB, USED_SHARE, FADE_DB, FADED_DBM = 9.0, 0.25, 3.0, -94.0
-LOUDEST_ROW = LOUDEST_DBM - QUIETEST_DBM
 
 
 class Segment:
     """A piece of a history: in this zone (None: between zones or elsewhere) since then, and the piece before it."""
 
-    __slots__ = ("before", "since", "zone")
+    __slots__ = ("before", "led", "since", "zone")
 
     def __init__(self, zone: str | None, since: float, before: "Segment | None") -> None:
         self.zone = zone
         self.since = since
         self.before = before
+        self.led = False
+        """True when it was the best history once: others may go on from it, so it is never changed."""
 
 
 class Track:
@@ -57,29 +54,23 @@ class Track:
         "last",
         "live",
         "near",
-        "origin",
         "scores",
         "searched",
         "segments",
         "since",
         "stay",
         "stepped",
-        "turned",
     )
 
     def __init__(self, badge: str, at: float) -> None:
         self.badge = badge
         self.heard: dict[str, list[float]] = {}
-        """Receiver → [sum of dBm, packets] since the last step, and the dBm it usually hears."""
+        """Receiver → [sum of dBm, packets] since the last step."""
         self.due = self.last = self.stepped = at
         self.near: Neighbourhood | None = None
         """None while the badge is gone."""
         self.scores: list[float] = []
-        self.segments: list[Segment | None] = []
-        """None where the best way to be there was to come in the last step: ``segment`` makes a piece of it when asked."""
-        self.origin: Segment | None = None
-        self.turned = at
-        """Where one came from in the last step, and when."""
+        self.segments: list[Segment] = []
         self.best = 0
         self.since = at
         """When it was heard first after being gone."""
@@ -115,34 +106,6 @@ class Track:
         self.near, self.scores, self.segments, self.heard = None, [], [], {}
         self.live = self.fixed = self.stay = self.armed = None
 
-    def add(self, receiver: str, level_dbm: float, n: int) -> None:
-        """Take a level, if need be of a receiver that did not hear the badge lately."""
-        heard = self.heard.get(receiver)
-        if heard is None:
-            self.heard[receiver] = [level_dbm * n, n, level_dbm]
-        else:
-            heard[0] += level_dbm * n
-            heard[1] += n
-
-    def rest(self) -> None:
-        """Begin the next step. The usual levels follow slowly, so that news stay news for some steps."""
-        faded, self.searched = None, False
-        for receiver, heard in self.heard.items():
-            total, n, usual_dbm = heard
-            if n:
-                heard[0] = heard[1] = 0
-                heard[2] = usual_dbm + USED_SHARE * (total / n - usual_dbm)
-            elif usual_dbm > FADED_DBM:
-                heard[2] = usual_dbm - FADE_DB
-            else:
-                faded = receiver
-        if faded is not None:
-            del self.heard[faded]
-
-    def levels(self) -> dict[str, float]:
-        """Receiver → mean dBm since the last step."""
-        return {name: total / n for name, (total, n, _) in self.heard.items() if n}
-
     def sent(self, n: int, at: float) -> int:
         """How many packets of the step every receiver had a chance to hear, before the one that came just now.
 
@@ -150,14 +113,10 @@ class Track:
         While some receiver is deaf, the packets that nobody heard count too: they were sent where only that one hears.
         """
         decider = self.decider
-        counted = n if n > 1 else 0
-        waited = bool(decider)
-        for name, (_, packets, _) in self.heard.items():
-            if name == decider:
-                packets += 1  # noqa: PLW2901 - its copies came since
-            if packets > counted:
-                counted = int(packets)
-        self.counted = counted = counted or int(waited)
+        counted = 1 if decider and decider not in self.heard else 0
+        for name, (_, packets) in self.heard.items():
+            counted = max(counted, int(packets) + (name == decider))
+        self.counted = counted = max(counted, n if n > 1 else 0)
         elapsed = at - self.stepped
         if self.near is None or not self.near.hidden or elapsed < GAP_S:
             return counted
@@ -180,58 +139,28 @@ class Track:
         """The silence after which this badge is gone: three intervals, since packets get lost, and a little."""
         return min(max(3.0 * self.interval_s + 5.0, SHORTEST_LEAVE_S), LONGEST_LEAVE_S)
 
-    def likelihood(self, sent: int) -> Iterable[float]:
-        """Log-likelihood of every place, up to a constant: looked up, level by level. HOT PATH."""
-        near = self.near
-        assert near is not None
-        likelihood: Iterable[float] = near.base[sent]
-        for receiver, (total, n, _) in self.heard.items():
-            rows = near.rows.get(receiver) if n else None
-            if rows is not None:
-                level = int(total / n + 0.5 - QUIETEST_DBM)
-                key = (0 if level < 0 else min(level, LOUDEST_ROW)) << 4 | sent
-                likelihood = map(add, likelihood, rows.get(key) or near.row(receiver, key))
-        return likelihood
-
     def update(self, likelihood: Iterable[float], at: float) -> None:
-        """One step of the recursion: stay, or come from the best place so far; then weigh the news. HOT PATH."""
-        near, elapsed, best = self.near, at - self.stepped, self.best
+        """One step of the recursion: stay, or come from the best place so far; then weigh the news."""
+        near, elapsed = self.near, at - self.stepped
         assert near is not None
         news, gain = (NEWS_PER_S, 0.0) if elapsed <= 1.0 else (min(1.0, NEWS_PER_S * elapsed), ease(elapsed))
-        origin = self.segment(best)
-        moves = near.moves[best] if gain == 0.0 else [move + gain for move in near.moves[best]]
-        self.segments = [
-            (segment or self.segment(place)) if score > move else None
-            for place, (segment, score, move) in enumerate(zip(self.segments, self.scores, moves, strict=True))
-        ]
-        scores = [
-            (score if score > move else move) + news * light  # noqa: FURB136 - max() is a call
-            for score, move, light in zip(self.scores, moves, likelihood, strict=False)
-        ]
-        self.origin, self.turned = origin, self.stepped
+        segments = self.segments
+        origin = segments[self.best]
+        origin.led = True
+        scores = []
+        for place, (score, cost, light) in enumerate(zip(self.scores, near.costs[self.best], likelihood, strict=False)):
+            moved = gain - cost
+            if score <= moved and place != self.best:
+                segment = segments[place]
+                if segment.led:
+                    segments[place] = segment = Segment(near.zones[place], self.stepped, origin)
+                segment.since, segment.before = self.stepped, origin
+                score = moved  # noqa: PLW2901 - the better of the two ways to be here
+            scores.append(score + news * light)
         top = max(scores)
         self.best = scores.index(top)
         self.scores = [score - top for score in scores]
         self.stepped = at
-
-    def leads(self) -> bool:
-        """Whether the zone last said leads clearly."""
-        assert self.near is not None
-        zones, live = self.near.zones, self.live
-        if zones[self.best] != live:
-            return False
-        for score, zone in zip(self.scores, zones, strict=True):  # noqa: SIM110 - a generator costs twice as much
-            if score > -CLEAR and zone != live:
-                return False
-        return True
-
-    def segment(self, place: int) -> Segment:
-        """The end of the best history that ends in this place."""
-        segment = self.segments[place]
-        if segment is None:
-            assert self.near is not None
-            segment = self.segments[place] = Segment(self.near.zones[place], self.turned, self.origin)
-        return segment
 
     def move(self, near: Neighbourhood) -> None:
         """Follow the badge in another neighbourhood, or the same one under another model."""
@@ -240,14 +169,13 @@ class Track:
             self.near = near if old is not None else None
             return
         floor = -max(near.costs[0])
-        segments = [self.segment(place) for place in range(len(old.places))]
-        held = dict(zip(old.places, zip(self.scores, segments, strict=True), strict=True))
+        held = dict(zip(old.places, zip(self.scores, self.segments, strict=True), strict=True))
         by_zone = {
             place.zone: both
             for place, both in sorted(held.items(), key=lambda item: item[1][0])
             if place.zone is not None
         }
-        origin = self.segment(self.best)
+        origin = self.segments[self.best]
         found = [
             held.get(place) or by_zone.get(place.zone or "") or (floor, Segment(place.zone, self.stepped, origin))
             for place in near.places
@@ -260,8 +188,7 @@ class Track:
 
     def loudest(self) -> str:
         """The receiver that heard the badge loudest since the last step."""
-        levels = self.levels()
-        return max(levels, key=levels.__getitem__)
+        return max(self.heard, key=lambda name: self.heard[name][0] / self.heard[name][1])
 
     def zone_scores(self) -> dict[str | None, float]:
         """The best score of each zone; None is elsewhere."""
@@ -282,9 +209,9 @@ class Track:
         assert self.near is not None
         zones = self.near.zones
         if zones[self.best] is None or zones[self.best] == self.live or self.live is None:
-            return self.segment(self.best)
+            return self.segments[self.best]
         lit = [(score, place) for place, score in enumerate(self.scores) if zones[place] == self.live]
-        return self.segment(max(lit)[1] if lit else self.best)
+        return self.segments[max(lit)[1] if lit else self.best]
 
     def history(self) -> list[Segment]:
         """The best history's segments after the fixed one, oldest first."""
