@@ -12,6 +12,7 @@ from edgehub.core.events import (
     BridgeReported,
     Effect,
     Event,
+    GuestsReplaced,
     HealthChanged,
     Heard,
     LinkChanged,
@@ -81,15 +82,16 @@ class Engine:
         self._occupancy: dict[str, int] = {}
         self._next_second = self._next_unknown = 0.0
         self._unknown_told = 0
+        self._spoken: tuple[frozenset[str], frozenset[str]] | None = None
+        """The zones we speak for, and those others do."""
         self._enrol()
 
     def start(self, visits: Sequence[Visit], now: Moment) -> None:
         """Begin, alone until told of others, with the visits that were open when the last process ended."""
         self._silence_the_others(now.decision)
-        self.reporter.mine = self.speakers.mine()
-        self.greeter.take_over(self.reporter.mine, now.real)
         for visit in visits:
             self.reporter.resume(visit, now)
+        self._change_speakers(now, [])  # nothing is open yet but what was reported
 
     def handle(self, event: Event, now: Moment) -> list[Effect]:
         """Take one event and say what must be done, in order."""
@@ -105,6 +107,10 @@ class Engine:
                 self._set_link(connected, now, effects)
             case ProfilesChanged(profiles):
                 self._take_profiles(profiles, now, effects)
+            case GuestsReplaced(profiles):
+                before = set(self.guests.wearers.values())
+                self.guests.replace(Profiles(profiles))
+                self._follow_anew(before, now, effects)
             case BridgeReported(report):
                 self.greeter.lighting.take(report, now.real)
             case VenueChanged():
@@ -198,6 +204,8 @@ class Engine:
         self._suspect(now, effects)
         occupancy = self.reporter.occupancy()
         effects.extend(PublishOccupancy(zone, n) for zone, n in occupancy.items() if self._occupancy.get(zone) != n)
+        gone = self._occupancy.keys() - self._venue.zones.keys()
+        effects.extend(PublishOccupancy(zone, 0) for zone in sorted(gone))  # a zone taken out holds nobody
         self._occupancy = occupancy
         if now.decision >= self._next_unknown:
             self._next_unknown = now.decision + UNKNOWN_EVERY_S
@@ -219,14 +227,16 @@ class Engine:
 
     def _take_profiles(self, profiles: Sequence[Profile], now: Moment, effects: list[Effect]) -> None:
         before = set(self.guests.wearers.values())
-        changed = self.guests.take(profiles)
-        if not changed:
-            return
+        if self.guests.take(profiles):
+            self._follow_anew(before, now, effects)
+
+    def _follow_anew(self, before: set[str], now: Moment, effects: list[Effect]) -> None:
+        """Guests or the rule on consent changed: forget who may not be followed any more, look again at the others."""
         self._enrol()
         followed = set(self.guests.wearers.values())
         for person in sorted(before - followed):  # erased, opted out, or the badge is somebody else's now
             self._forget(person, now, effects)
-        for person in followed.intersection(changed):
+        for person in sorted(followed):
             self.greeter.refresh(person, now.real)
             effects += self.reporter.reconsider(person, now)
 
@@ -262,20 +272,22 @@ class Engine:
         return {self.gateway, *(receiver for zone in self._venue.zones.values() for receiver in zone.heard_by)}
 
     def _swap(self, event: VenueChanged, now: Moment, effects: list[Effect]) -> None:
+        before = set(self.guests.wearers.values())
         self._venue = event.venue
         self.guests.need_consent = event.venue.privacy.need_consent
         self.guests.refresh()
-        self._enrol()
         self.presence.swap(event.model)
         self.reporter.visits.swap(event.venue.zones)
         self.speakers.swap(event.venue.zones)
         self.greeter.swap(event.lighting, now.real)
         self._change_speakers(now, effects)
+        self._follow_anew(before, now, effects)
 
     def _change_speakers(self, now: Moment, effects: list[Effect]) -> None:
-        mine = self.speakers.mine()
-        if mine != self.reporter.mine:
-            effects += self.reporter.take_over(mine, now)
+        mine, theirs = self.speakers.mine(), self.speakers.theirs()
+        if (mine, theirs) != self._spoken:
+            self._spoken = mine, theirs
+            effects += self.reporter.take_over(mine, theirs, now)
             self.greeter.take_over(mine, now.real)
 
 

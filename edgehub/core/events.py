@@ -70,6 +70,13 @@ class ProfilesChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class GuestsReplaced:
+    """Without a hub: the staff's list changed, and holds all guests there are."""
+
+    profiles: Sequence[Profile]
+
+
+@dataclass(frozen=True, slots=True)
 class BridgeReported:
     """A Hue bridge answered, was reached or lost, or somebody else set its lamps."""
 
@@ -90,7 +97,17 @@ class Ticked:
     """Time passed; a deadline may be due."""
 
 
-Event = Heard | PeerHeard | HealthChanged | LinkChanged | ProfilesChanged | BridgeReported | VenueChanged | Ticked
+Event = (
+    Heard
+    | PeerHeard
+    | HealthChanged
+    | LinkChanged
+    | ProfilesChanged
+    | GuestsReplaced
+    | BridgeReported
+    | VenueChanged
+    | Ticked
+)
 
 # --- effects --------------------------------------------------------------------------------------------------------
 

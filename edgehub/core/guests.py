@@ -25,6 +25,11 @@ class Guests:
             self.refresh()
         return changed
 
+    def replace(self, profiles: Profiles) -> None:
+        """Take these guests, and no others any more."""
+        self._profiles = profiles
+        self.refresh()
+
     def refresh(self) -> None:
         """Work out anew who may be followed."""
         self.wearers = {badge: person for badge, person in self._profiles.badges.items() if self._followed(person)}

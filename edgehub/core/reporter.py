@@ -48,28 +48,37 @@ class Reporter:
         """What the hub is told of these changes."""
         return [effect for change in changes for effect in self._report(change, now)]
 
-    def take_over(self, mine: frozenset[str], now: Moment) -> list[Effect]:
-        """Speak for these zones from now on."""
+    def take_over(self, mine: frozenset[str], theirs: frozenset[str], now: Moment) -> list[Effect]:
+        """Speak for the zones in ``mine`` from now on, others for those in ``theirs``.
+
+        Where nobody can speak, what was reported stays open: that nobody hears does not mean that everybody left.
+        """
         self.mine, effects = mine, list[Effect]()
         for visit in list(self.visits):
-            if visit.id in self._reported and visit.zone not in mine:
-                effects += self._close(_ended(visit, now.decision), now)
-                self.visits.renew(visit.person)
+            if visit.id in self._reported and visit.zone in theirs:
+                effects += self._end(visit, now)
             elif visit.id not in self._reported:
                 effects += self._open(visit, {**self.visits.evidence(visit.person), "takeover": True}, now)
         return effects
 
     def reconsider(self, person: str, now: Moment) -> list[Effect]:
-        """A consent changed: what was reported may have to end, or to begin."""
+        """A consent changed: what was reported may have to end, or to begin; never before the consent was given."""
         visit = self.visits.of(person)
         if visit is None:
             return []
-        if visit.id not in self._reported:
-            return list(self._open(visit, self.visits.evidence(person), now))
-        if self._counts(person):
+        if visit.id in self._reported:
+            return [] if self._counts(person) else self._end(visit, now)
+        if visit.zone not in self.mine or not self._counts(person):
             return []
-        self.visits.renew(person)
-        return list(self._close(_ended(visit, now.decision), now))
+        self.visits.renew(person, since=now.decision)
+        visit = self.visits.of(person) or visit
+        return list(self._open(visit, self.visits.evidence(person), now))
+
+    def _end(self, visit: Visit, now: Moment) -> list[Effect]:
+        """Close what was reported, while the stay itself goes on."""
+        effects = list(self._close(_ended(visit, self.visits.last_there(visit.person, now.decision)), now))
+        self.visits.renew(visit.person)
+        return effects
 
     def _report(self, change: VisitChange, now: Moment) -> Sequence[Effect]:
         visit = change.visit

@@ -64,6 +64,10 @@ class Speakers:
         """The zones this gateway speaks for now."""
         return frozenset(zone for zone in self._zones if self.of(zone) == self.me)
 
+    def theirs(self) -> frozenset[str]:
+        """The zones another gateway speaks for now; for the rest nobody can."""
+        return frozenset(zone for zone in self._zones if self.of(zone) not in {self.me, None})
+
     def _candidates(self, zone: Zone) -> list[str]:
         if zone.heard_by:
             return [gateway_of(receiver) for receiver in zone.heard_by]

@@ -79,6 +79,8 @@ class _Stay:
     due: float = 0.0
     """The one deadline of this stay; an older one in the heap is passed over."""
     counted: bool = False
+    told_at: float = 0.0
+    """When it was reported last, opened or in progress."""
     gone_since: float | None = None
     """When the guest was last there, while the visit is held for a return."""
     resumed: bool = False
@@ -128,7 +130,7 @@ class Visits:
         if stay is not None and stay.visit.zone == zone:
             stay.gone_since, stay.resumed = None, False
             stay.visit = replace(stay.visit, last_seen_at=max(at, stay.visit.last_seen_at))
-            self._remind(at + PROGRESS_EVERY_S, stay)
+            self._remind(stay.told_at + PROGRESS_EVERY_S if stay.counted else stay.counts_from, stay)
             return changes
         if stay is not None:
             end = since if stay.gone_since is None else min(stay.gone_since, since)
@@ -164,18 +166,28 @@ class Visits:
             stay.gone_since = until
         return [VisitCorrected(stay.visit)] if stay.counted else []
 
-    def renew(self, person: str) -> None:
-        """Give the open visit a new id: what was reported under the old one has been closed by a takeover."""
-        if (stay := self._stays.get(person)) is not None:
-            stay.visit = replace(stay.visit, id=self._new_id())
+    def renew(self, person: str, *, since: float | None = None) -> None:
+        """Give the open visit a new id: what was reported under the old one has been closed.
+
+        With ``since`` it counts from then on only: before, the guest had not agreed to it.
+        """
+        stay = self._stays.get(person)
+        if stay is not None:
+            entered_at = stay.visit.entered_at if since is None else since
+            stay.visit = replace(stay.visit, id=self._new_id(), entered_at=entered_at)
             self._remind(stay.due, stay)
+
+    def last_there(self, person: str, now: float) -> float:
+        """Until when the person's open visit is known to have lasted: now, or when last seen while it is held."""
+        stay = self._stays.get(person)
+        return now if stay is None or stay.gone_since is None else stay.gone_since
 
     def drop(self, person: str, at: float) -> list[VisitChange]:
         """Stop following a person (consent withdrawn, profile erased): what is open closes now."""
         stay = self._stays.get(person)
         if stay is None:
             return []
-        return self._close(stay, at if stay.gone_since is None else stay.gone_since)
+        return self._close(stay, self.last_there(person, at))
 
     def next_deadline(self) -> float | None:
         """When ``advance`` has something to do next."""
@@ -196,15 +208,17 @@ class Visits:
             return self._close(stay, stay.gone_since)
         if not stay.counted:
             return self._count(stay, at)
-        stay.visit = replace(stay.visit, last_seen_at=at)
-        self._remind(at + PROGRESS_EVERY_S, stay)
+        self._tell(stay, at)
         return [VisitProgressed(stay.visit)]
 
     def _count(self, stay: _Stay, at: float) -> list[VisitChange]:
         stay.counted = True
-        stay.visit = replace(stay.visit, last_seen_at=at)
-        self._remind(at + PROGRESS_EVERY_S, stay)
+        self._tell(stay, at)
         return [VisitOpened(stay.visit, stay.evidence)]
+
+    def _tell(self, stay: _Stay, at: float) -> None:
+        stay.visit, stay.told_at = replace(stay.visit, last_seen_at=at), at
+        self._remind(at + PROGRESS_EVERY_S, stay)
 
     def _close(self, stay: _Stay, end: float) -> list[VisitChange]:
         del self._stays[stay.visit.person]

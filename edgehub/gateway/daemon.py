@@ -21,6 +21,7 @@ from edgehub.core.events import (
     BridgeReported,
     DropVisit,
     Effect,
+    GuestsReplaced,
     HealthChanged,
     KeepVisit,
     LinkChanged,
@@ -179,8 +180,12 @@ class Gateway:
         from edgehub.gateway.board import GatewayBoard
         from edgehub.web.page import serve
 
-        url = await stack.enter_async_context(serve(GatewayBoard(self), web.host, web.port, pin=web.pin))
-        log.info("page.open", url=url)
+        try:
+            url = await stack.enter_async_context(serve(GatewayBoard(self), web.host, web.port, pin=web.pin))
+        except OSError as error:  # a port that is taken is no reason to leave the lamps dark
+            log.error("page.failed", listen=web.listen, why=str(error))  # noqa: TRY400  # says it all
+        else:
+            log.info("page.open", url=url)
 
     def _model(self, config: Config) -> Model:
         survey = None if config.learned.survey is None else Survey.from_dict(config.learned.survey)
@@ -340,15 +345,19 @@ class Gateway:
         self._tell_status()
 
     def _apply(self, digest: str, config: Config) -> None:
-        if config.installation != self.config.installation:
+        restart = config.installation != self.config.installation
+        if restart:
             log.warning("config.restart_needed", file="edgehub.yaml")
         venue, lighting = config.venue, self._lighting(config.venue, self.engine.greeter.lighting)
         self.service.reloading()
         self.inbox.put(VenueChanged(venue, self._model(config), lighting))
+        if self.store.profiles_revision == 0:  # no hub has told us of anybody: the staff's list is all there is
+            self.inbox.put(GuestsReplaced(local_profiles(config.registration) if config.registration else []))
         for nickname, bridge in self.bridges.items():
             bridge.configure(_lights_on(nickname, venue))
         self.venue = venue
-        self.config_state = {"state": "applied", "hash": digest}
+        self.config = replace(self.config, learned=config.learned)
+        self.config_state = {"state": "applied, restart needed" if restart else "applied", "hash": digest}
         log.info("config.applied", hash=digest, zones=len(venue.zones))
         self._note(wire.ConfigApplied(hash=digest))
         self._tell_status()

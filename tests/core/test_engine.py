@@ -14,6 +14,7 @@ from edgehub.core.events import (
     DropVisit,
     Effect,
     Event,
+    GuestsReplaced,
     HealthChanged,
     Heard,
     KeepVisit,
@@ -31,7 +32,7 @@ from edgehub.core.events import (
 from edgehub.core.lighting import Done, Lighting, RoomLamps, RoomsKnown
 from edgehub.core.presence import Model
 from edgehub.core.profile import BadgeBinding, Profile, Profiles
-from edgehub.core.venue import BadgeScheme, Marker, Venue, Zone, ZoneLights
+from edgehub.core.venue import BadgeScheme, Marker, Privacy, Venue, Zone, ZoneLights
 from edgehub.core.visit import Visit
 from edgehub.core.wire.events import VisitEntered, VisitLeft
 
@@ -333,3 +334,77 @@ def test_a_radio_that_misses_its_marker_hands_its_zone_over() -> None:
     day.stay(9001, 2, own=-60)
     day.stay(1042, 10, own=-60)
     assert day.engine.speakers.of("bacon") == "pi-bacon"
+
+
+def test_a_deaf_radio_closes_nothing_that_nobody_else_can_report(day: Day) -> None:
+    """The bluetooth daemon restarts in the middle of dinner: the visit goes on, entered once and left once."""
+    day.stay(1042, 60, own=-55)
+    day.happen(HealthChanged("pi-bacon", healthy=False))
+    day.pass_by(10)
+    day.happen(HealthChanged("pi-bacon", healthy=True))
+    day.stay(1042, 60, own=-55)
+    assert not day.recorded(VisitLeft)
+    day.pass_by(120)
+    assert len(day.recorded(VisitEntered)) == len(day.recorded(VisitLeft)) == 1
+
+
+def test_a_restart_with_a_deaf_radio_invents_no_dwell() -> None:
+    """An hour without power and a slow radio add no hour of bacon."""
+    day = Day()
+    day.now = 5000.0
+    day.engine = Engine(
+        "pi-bacon",
+        VENUE,
+        model=Model.of(VENUE, None, ("pi-bacon",)),
+        lighting=lighting(),
+        profiles=Profiles([ADA]),
+        new_id=lambda: "never",
+    )
+    day.engine.start([Visit("old", "p-ada", "bacon", entered_at=1000.0, last_seen_at=1300.0)], day.moment)
+    day.happen(HealthChanged("pi-bacon", healthy=False))
+    day.pass_by(120)
+    (left,) = day.recorded(VisitLeft)
+    assert left.body.dwell_s == pytest.approx(300)
+
+
+def test_consent_counts_from_when_it_was_given(day: Day) -> None:
+    """A minute with lights only is never told, not even later."""
+    lights_only = replace(ADA, consent=frozenset({"lights"}), revision=2)
+    day.happen(ProfilesChanged([lights_only]))
+    day.stay(1042, 60, own=-55)
+    assert not day.recorded(VisitEntered)
+    day.happen(ProfilesChanged([replace(ADA, revision=3)]))
+    (entered,) = day.recorded(VisitEntered)
+    assert entered.body.entered_at == day.moment.wall_us
+
+
+def test_a_stricter_venue_forgets_who_never_agreed(day: Day) -> None:
+    """`need_consent` switched on in a running venue works at once."""
+    free = replace(VENUE, privacy=Privacy(need_consent=False))
+    model = Model.of(VENUE, None, ("pi-bacon", "pi-coffee"))
+    day.happen(VenueChanged(free, model, Lighting({}, {})))
+    day.stay(1043, 60, own=-50)
+    assert [record.person for record in day.recorded(VisitEntered)] == ["p-shy"]
+    day.happen(VenueChanged(VENUE, model, Lighting({}, {})))
+    assert [record.person for record in day.recorded(VisitLeft)] == ["p-shy"]
+    assert "p-shy" not in day.engine.greeter.where
+
+
+def test_without_a_hub_the_staffs_list_is_all_there_is() -> None:
+    """Who is taken out of it, or whose consent is, is followed no more."""
+    local = Profile("local-1", 0, badges=ADA.badges, colour=ADA.colour, consent=ADA.consent)
+    day = Day("pi-bacon", local)
+    day.stay(1042, 30, own=-50)
+    assert day.engine.greeter.where == {"local-1": "bacon"}
+    day.happen(GuestsReplaced([replace(local, consent=frozenset())]))
+    assert day.engine.greeter.where == {}
+    assert day.engine.guests.wearers == {}
+
+
+def test_a_zone_taken_out_of_the_venue_is_empty(day: Day) -> None:
+    """Its retained head count does not stay for ever."""
+    day.stay(1042, 60, own=-55)
+    venue = Venue(zones={"coffee": VENUE.zones["coffee"]}, badges=VENUE.badges)
+    day.happen(VenueChanged(venue, Model.of(venue, None, ("pi-bacon",)), Lighting({}, {})))
+    day.pass_by(2)
+    assert [e.count for e in day.of(PublishOccupancy) if e.zone == "bacon"][-1] == 0

@@ -148,3 +148,25 @@ def _random_day(rng: random.Random, ticks: int) -> list[object]:
         told += visits.leave("ada", zone, at=leave_at, until=leave_at - rng.uniform(0, 1))
         now = leave_at
     return told
+
+
+def test_a_return_before_the_visit_counts_does_not_delay_it(visits: Visits) -> None:
+    """A flicker of the signal in the first seconds costs nothing."""
+    zones = {"bar": Zone("bar", "Bar", arrive_after_s=5.0, leave_after_s=90.0)}
+    visits.swap(zones)
+    visits.enter("ada", "bar", at=100.0, since=100.0, evidence={})
+    visits.leave("ada", "bar", at=102.0, until=102.0)
+    visits.enter("ada", "bar", at=104.0, since=104.0, evidence={})
+    (opened,) = visits.advance(105.0)
+    assert isinstance(opened, VisitOpened)
+    assert opened.visit.entered_at == 100.0
+
+
+def test_a_guest_who_comes_and_goes_within_leave_after_makes_progress(visits: Visits) -> None:
+    """A restless dancer is reported once a minute as anybody is."""
+    told = list(visits.enter("ada", "party", at=0.0, since=0.0, evidence={}))
+    for second in range(50, 601, 50):
+        told += visits.advance(float(second - 1))
+        told += visits.leave("ada", "party", at=second - 0.5, until=second - 0.5)
+        told += visits.enter("ada", "party", at=float(second), since=float(second), evidence={})
+    assert [type(change) for change in told].count(VisitProgressed) >= 8
