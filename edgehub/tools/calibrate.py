@@ -49,13 +49,15 @@ def run(args: argparse.Namespace) -> int:
 
     from edgehub.config import ConfigError, load_learned, load_venue, save_learned
     from edgehub.core.presence import Survey, contrasts
-    from edgehub.tools.recording import RecordingError, read_recordings, read_walks
+    from edgehub.tools.output import refuse_inputs
+    from edgehub.tools.recording import Notes, RecordingError, read_walks, use_recordings
 
     try:
+        refuse_inputs(args.out, [*args.recording, args.walks, args.zones])
         venue = load_venue(args.zones)
         walks = read_walks(args.walks)
         check_zones(walks, venue)
-        walked = follow(read_recordings(args.recording), walks)
+        walked = use_recordings(args.recording, lambda heard: follow(heard, walks), Notes())
         survey = survey_of(walked)
         if args.learned is not None:
             survey.merge(Survey.from_dict(learned_survey(args.learned)))

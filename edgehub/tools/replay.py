@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TextIO
 
 if TYPE_CHECKING:
     from edgehub.core.presence import Distances, Entered, Presence, Transition
+    from edgehub.core.venue import Venue
     from edgehub.tools.recording import Heard
 
 EPILOG = """\
@@ -61,7 +62,7 @@ class Outage:
             outage = cls(name, float(begin), float(end))
         except ValueError:
             dash = ""
-        if not dash or not name or outage.end <= outage.begin:
+        if not dash or not name or not outage.begin < outage.end:  # nor with nan
             raise argparse.ArgumentTypeError(f"{text!r} is not RECEIVER or RECEIVER@T0-T1, like pi-bar@600-1200")
         return outage
 
@@ -71,20 +72,39 @@ def run(args: argparse.Namespace) -> int:
     from edgehub.config import ConfigError, load_venue
     from edgehub.core.presence import Distances, Model, Presence, Survey
     from edgehub.tools.calibrate import learned_survey
-    from edgehub.tools.recording import RecordingError, read_recordings
+    from edgehub.tools.output import refuse_inputs, replacing
+    from edgehub.tools.recording import Notes, RecordingError, use_recordings
 
+    notes = Notes()
     try:
+        refuse_inputs(args.out, [*args.recordings, args.zones, *([args.learned] if args.learned else [])])
         venue = load_venue(args.zones)
         survey = None if args.learned is None else Survey.from_dict(learned_survey(args.learned))
-        presence = Presence(Model.of(venue, survey, ()))
-        distances = Distances() if args.distance else None
-        heard = read_recordings(args.recordings)
-        with args.out.open("w", encoding="utf-8") as out:
-            write(decide(heard, presence, args.down, distances), out)
+        model = Model.of(venue, survey, ())
+
+        def replay(heard: "Iterable[Heard]") -> None:
+            with replacing(args.out) as out:
+                write(decide(heard, Presence(model), args.down, Distances() if args.distance else None), out)
+                check_outages(args.down, notes.receivers | venue_receivers(venue))
+
+        use_recordings(args.recordings, replay, notes)
     except (ConfigError, RecordingError, ValueError, OSError) as error:
         print(f"edgehub replay: {error}", file=sys.stderr)
         return 2
     return 0
+
+
+def venue_receivers(venue: "Venue") -> set[str]:
+    """Every receiver that a zone names."""
+    return {receiver for zone in venue.zones.values() for receiver in zone.heard_by}
+
+
+def check_outages(outages: Iterable[Outage], receivers: set[str]) -> None:
+    """Raise ValueError when a receiver that is to be left out is not there at all."""
+    for outage in outages:
+        if outage.receiver not in receivers:
+            known = ", ".join(sorted(receivers)) or "none"
+            raise ValueError(f"--down {outage.receiver}: there is no such receiver; there are: {known}")
 
 
 Line = dict[str, object]

@@ -225,3 +225,91 @@ def test_a_wrong_outage_is_refused(place, capsys, text):
         replay(place, "--down", text)
     assert stop.value.code == 2
     assert "RECEIVER@T0-T1" in capsys.readouterr().err
+
+
+def test_an_input_is_never_overwritten(place, capsys):
+    """--out that is the recording, the zones or the labels, by whatever name, is refused and left as it was."""
+    (place / "link.gz").symlink_to(place / "evening.jsonl.gz")
+    before = (place / "evening.jsonl.gz").read_bytes()
+    words = ["replay", f"{place}/evening.jsonl.gz", "--zones", f"{place}/zones.yaml", "--out"]
+    for out in ("evening.jsonl.gz", "link.gz", "zones.yaml"):
+        assert main([*words, f"{place}/{out}"]) == 2
+        assert "would be lost; name another file" in capsys.readouterr().err
+    assert (place / "evening.jsonl.gz").read_bytes() == before
+    assert calibrate(place, out="walks.json") == 2
+    assert json.loads((place / "walks.json").read_text())
+
+
+def test_a_replay_that_fails_leaves_the_earlier_output(place, capsys):
+    """Half of a file never takes the place of a whole one, and nothing else is left behind."""
+    replay(place)
+    before, names = (place / "out.jsonl").read_bytes(), sorted(place.iterdir())
+    words = ["--zones", f"{place}/zones.yaml", "--out", f"{place}/out.jsonl"]
+    packed = (place / "evening.jsonl.gz").read_bytes()
+    (place / "evening.jsonl.gz").write_bytes(packed[: len(packed) // 2])
+    assert main(["replay", f"{place}/evening.jsonl.gz", *words]) == 2
+    assert "cut short or damaged" in capsys.readouterr().err
+    assert (place / "out.jsonl").read_bytes() == before
+    assert sorted(place.iterdir()) == names
+
+
+BAD_LINES = [
+    ('{"t": 5, "receiver": "pi-bar", "beacon": "7", "rssi": NaN}', "NaN is no number"),
+    ('{"t": 5, "receiver": "pi-bar", "beacon": "7", "rssi": -Infinity}', "-Infinity is no number"),
+    ('{"t": 1e999, "receiver": "pi-bar", "beacon": "7", "rssi": -70}', "t is Infinity, not a number"),
+    (
+        '{"t": 5, "receiver": "pi-bar", "beacon": "7", "rssi": -7000}',
+        "rssi is -7000, and a packet has from -128 to 127 dBm",
+    ),
+    ('{"t": 5, "receiver": "pi-bar", "beacon": 7, "rssi": -70}', "beacon is 7, not a text"),
+    ('{"t": 5, "receiver": null, "beacon": "7", "rssi": -70}', "receiver is null, not a text"),
+    ('{"t": "5", "receiver": "pi-bar", "beacon": "7", "rssi": -70}', 't is "5", not a number'),
+    ('{"t": 5, "receiver": "pi-bar", "beacon": "7"}', "it has no rssi"),
+    ("[1, 2]", "not an object"),
+    ('{"t": 5, "rece', "not JSON"),
+]
+
+
+@pytest.mark.parametrize(("line", "reason"), BAD_LINES)
+def test_a_bad_line_costs_that_line_alone(place, capsys, line, reason):
+    """It is named by file and line and skipped; the output is that of the recording without it."""
+    rows = [json.dumps(row) for row in sightings([("bar", 60), ("hall", 60)])]
+    (place / "good.jsonl").write_text("\n".join(rows) + "\n")
+    wanted = replay(place, recording="good.jsonl")
+    assert capsys.readouterr().err == ""
+    (place / "bad.jsonl").write_text("\n".join([*rows[:10], line, *rows[10:]]) + "\n")
+
+    assert replay(place, recording="bad.jsonl") == wanted
+
+    said = capsys.readouterr().err
+    assert f"{place}/bad.jsonl:11: not an observation ({reason}" in said
+    assert "skipped 1 bad line(s)" in said
+
+
+def test_lines_in_no_order_are_sorted(place, capsys):
+    """The second hour before the first gives the same output, with one warning."""
+    rows = list(sightings([("bar", 60), ("hall", 60)]))
+    write(place / "good.jsonl", rows)
+    write(place / "turned.jsonl", [*rows[120:], *rows[:120]])
+
+    assert replay(place, recording="turned.jsonl") == replay(place, recording="good.jsonl") != []
+
+    said = capsys.readouterr().err
+    assert said.count("warning") == 1
+    assert "sorted by time" in said
+
+
+def test_a_receiver_nobody_knows_cannot_be_down(place, capsys):
+    """It is a slip of the pen: the receivers there are are named, and nothing is written."""
+    words = ["replay", f"{place}/evening.jsonl.gz", "--zones", f"{place}/zones.yaml", "--out", f"{place}/out.jsonl"]
+    assert main([*words, "--down", "nosuch"]) == 2
+    assert "no such receiver; there are: pi-bar, pi-hall" in capsys.readouterr().err
+    assert not (place / "out.jsonl").exists()
+
+
+@pytest.mark.parametrize("outage", ["pi-bar@nan-nan", "pi-bar@5-5", "pi-bar@-", "@1-2"])
+def test_an_outage_needs_two_times(place, capsys, outage):
+    """Anything else is bad usage, with an example."""
+    with pytest.raises(SystemExit):
+        replay(place, "--down", outage)
+    assert "like pi-bar@600-1200" in capsys.readouterr().err
