@@ -21,6 +21,10 @@ SENTENCES: Final[Mapping[str, str]] = {
     "process.stopping": "Stopping in order.",
     "radio.power_refused": "The adapter {adapter} of {receiver} cannot be switched: {error}.",
     "radio.state": "Radio {receiver} is {state}: {why}",
+    "registration.kept": (
+        "{kept} guests are not in the registration list any more, and are not forgotten until the badges of its {lines} "
+        "unreadable lines are mended."
+    ),
     "registration.line": "A line of the registration list is wrong. {problem}",
     "registration.read": "The registration list has {guests} guests.",
     "registration.refused": "The registration list cannot be used. {why}",

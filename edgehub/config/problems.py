@@ -30,6 +30,14 @@ class Problem:
     source: str = ""
     """The line as written; empty where it may hold a secret or a guest's data."""
     severity: Literal["error", "warning"] = "error"
+    unquoted: str = ""
+    """The message without a guest's data, where ``message`` quotes some."""
+
+    @property
+    def for_log(self) -> str:
+        """The same for logs, which outlive the event: nothing of a guest is in it."""
+        head = f"{self.file}:{self.mark.line}:{self.mark.column}: "
+        return head + self.unquoted if self.unquoted else str(self)
 
     def __str__(self) -> str:
         head = f"{self.file}:{self.mark.line}:{self.mark.column}: {self.message}"

@@ -40,11 +40,13 @@ class Registration:
 
     A line whose badge cannot be read, or was taken before, is left out. Any other mistake leaves out one value and
     keeps the guest. These are warnings: one bad line must not keep four hundred guests out. They never
-    show a line: it holds a guest's data, and messages end up in logs.
+    show a line, and ``Problem.for_log`` shows no value either: they are a guest's data.
     """
 
     rows: tuple[Registrant, ...] = ()
     problems: tuple[Problem, ...] = ()
+    unread: int = 0
+    """Lines with a badge that cannot be read. Each may be that of a guest who seems to be missing."""
 
     def __iter__(self) -> Iterator[Registrant]:
         return iter(self.rows)
@@ -67,7 +69,7 @@ def read_registration(
     except Mistake as mistake:
         problem = Problem(Path(path).name, mistake.mark, mistake.message, mistake.hint)
         raise ConfigError([problem]) from mistake
-    return Registration(rows, tuple(reader.problems))
+    return Registration(rows, tuple(reader.problems), reader.unread)
 
 
 class _Reader:
@@ -79,6 +81,7 @@ class _Reader:
         self.markers = markers
         self.problems: list[Problem] = []
         self.taken: dict[str, int] = {}
+        self.unread = 0
 
     def rows(self, text: str) -> Iterator[Registrant]:
         import csv
@@ -114,20 +117,30 @@ class _Reader:
         if len(cells) < len(values) or None in values:
             return
         values = {name: value.strip() for name, value in values.items()}
-        badge = canonical_badge(values["badge"], self.scheme) if values.get("badge") else None
+        written = values.get("badge", "")
+        badge = canonical_badge(written, self.scheme) if written else None
         if badge is None:
-            written = values.get("badge")
-            message = f'"{written}" names no badge of this venue' if written else "there is no badge in this line"
-            self._report(Mark(line, 1), message, "The guest is left out. Write the number printed on the badge.")
+            self._no_badge(line, written)
         elif badge in self.markers:
-            message = f'badge {values["badge"]} is the marker "{self.markers[badge]}"'
-            self._report(Mark(line, 1), message, "The guest is left out. Give them another badge.")
+            marker = f'is the marker "{self.markers[badge]}"'
+            hint = "The guest is left out. Give them another badge."
+            self._report(Mark(line, 1), f"badge {written} {marker}", hint, f"this badge {marker}")
         elif badge in self.taken:
-            message = f"badge {values['badge']} is already that of line {self.taken[badge]}"
-            self._report(Mark(line, 1), message, "The guest is left out. One badge is worn by one guest.")
+            taken = f"is already that of line {self.taken[badge]}"
+            hint = "The guest is left out. One badge is worn by one guest."
+            self._report(Mark(line, 1), f"badge {written} {taken}", hint, f"this badge {taken}")
         else:
             self.taken[badge] = line
             yield self._registrant(line, badge, values)
+
+    def _no_badge(self, line: int, written: str) -> None:
+        self.unread += bool(written)
+        hint = "The guest is left out. Write the number printed on the badge."
+        if not written:
+            self._report(Mark(line, 1), "there is no badge in this line", hint)
+        else:
+            unquoted = f"what stands under badge names no badge of this venue. {hint}"
+            self._report(Mark(line, 1), f'"{written}" names no badge of this venue', hint, unquoted)
 
     def _registrant(self, line: int, badge: str, values: dict[str, str]) -> Registrant:
         return Registrant(
@@ -143,7 +156,8 @@ class _Reader:
         found = colour(text)
         if text and found is None:
             hint = did_you_mean(text, CSS, "Write a CSS name like teal, or #rrggbb.")
-            self._report(Mark(line, 1), f'"{text}" is not a colour; the guest has none now', hint)
+            unquoted = "what stands under colour is none: a CSS name like teal, or #rrggbb; the guest has none now"
+            self._report(Mark(line, 1), f'"{text}" is not a colour; the guest has none now', hint, unquoted)
         return found
 
     def _consent(self, line: int, text: str) -> Iterator[str]:
@@ -152,11 +166,15 @@ class _Reader:
                 yield purpose
             else:
                 known = sorted(CONSENT_PURPOSES)
-                hint = did_you_mean(purpose, known, f"You can use: {', '.join(known)}.")
-                self._report(Mark(line, 1), f'"{purpose}" is nothing a guest can agree to; taken as no', hint)
+                usable = f"You can use: {', '.join(known)}."
+                hint = did_you_mean(purpose, known, usable)
+                unquoted = f"a word under consent is nothing a guest can agree to; taken as no. {usable}"
+                message = f'"{purpose}" is nothing a guest can agree to; taken as no'
+                self._report(Mark(line, 1), message, hint, unquoted)
 
-    def _report(self, mark: Mark, message: str, hint: str) -> None:
-        self.problems.append(Problem(self.path.name, mark, message, hint, severity="warning"))
+    def _report(self, mark: Mark, message: str, hint: str, unquoted: str = "") -> None:
+        problem = Problem(self.path.name, mark, message, hint, severity="warning", unquoted=unquoted)
+        self.problems.append(problem)
 
 
 def _parts(text: str) -> Iterable[str]:

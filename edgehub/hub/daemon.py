@@ -15,7 +15,7 @@ from typing import Any
 
 import structlog
 
-from edgehub.config import ConfigError, MqttSettings, read_registration
+from edgehub.config import ConfigError, MqttSettings, Registration, read_registration
 from edgehub.core.venue import Venue
 from edgehub.core.wire import Ask, HubStatus, SiteTopics, Status, WireError, pages
 from edgehub.core.wire.fields import an_integer, need, read_object
@@ -220,19 +220,18 @@ class Hub:
             # Two looks alike: an editor that is still writing must not make half the guests vanish.
             if found != seen:
                 await asyncio.sleep(0 if seen is None else REGISTRATION_EVERY_S)
-                if _fingerprint(path) == found:
+                # What could not be stored is read again, or a withdrawal would be lost to a disk that was full once.
+                if _fingerprint(path) == found and await self._read_registration(path):
                     seen = found
-                    await self._read_registration(path)
             await asyncio.sleep(REGISTRATION_EVERY_S)
 
-    async def _read_registration(self, path: Path) -> None:
+    async def _read_registration(self, path: Path) -> bool:
+        """Take what it says; False when that could not be stored."""
         try:
             registration = read_registration(path, self._settings.venue.badges)
         except ConfigError as error:
             log.error("registration.refused", why=str(error), guests_kept=len(list(self.roster)))  # noqa: TRY400  # says it all
-            return
-        for problem in registration.problems:
-            log.warning("registration.line", problem=str(problem))
+            return True
         guests = len(list(self.roster))
         if guests and not len(registration):
             log.error(
@@ -240,14 +239,26 @@ class Hub:
                 why="it lists nobody; to forget a guest, take out their line",
                 guests_kept=guests,
             )
-            return
+            return True
         before = self.roster.revision
-        # While a line cannot be read, whoever seems to be missing may be the guest of that line: nobody is forgotten.
-        changed = self.roster.compare(registration, wall_us(), complete=not registration.problems)
-        if changed and await self._change(changed):
-            log.info("registration.read", guests=len(registration), changed=len(changed))
+        # While a badge cannot be read, whoever seems to be missing may be the guest of that line: nobody is forgotten.
+        changed = self.roster.compare(registration, wall_us(), complete=not registration.unread)
+        if changed and not await self._change(changed):
+            return False
+        self._tell_registration(registration, len(changed))
+        if changed:
             for gateway in self.board.online():
                 await self._send_profiles(gateway, before)
+        return True
+
+    def _tell_registration(self, registration: Registration, changed: int) -> None:
+        """To the log, without anything of a guest."""
+        for problem in registration.problems:
+            log.warning("registration.line", problem=problem.for_log)
+        kept = self.roster.missing(registration)  # the others are forgotten by now
+        if kept:
+            log.warning("registration.kept", kept=len(kept), lines=registration.unread)
+        log.info("registration.read", guests=len(registration), changed=changed)
 
     async def _change(self, people: list[Person]) -> bool:
         """Store persons; whoever may not be remembered any more is forgotten in the same transaction."""

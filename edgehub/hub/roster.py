@@ -85,10 +85,15 @@ class Roster:
             profile = _profile(row, known, now_us)
             if known is None or profile != known.profile:
                 changed.append(Person(badge, profile))
-        gone = (person for badge, person in self._badges.items() if badge not in rows)
         if complete:
+            gone = self.missing(rows.values())
             changed += [Person(None, Profile(person.profile.person, 0, erased=True)) for person in gone]
         return _numbered(changed, self.revision)
+
+    def missing(self, registrants: Iterable[Registrant]) -> list[Person]:
+        """Guests whose badge is not in a registration."""
+        badges = {registrant.badge for registrant in registrants}
+        return [person for badge, person in self._badges.items() if badge not in badges]
 
     def restamp(self, above: int) -> list[Person]:
         """Everybody with a revision beyond ``above``.

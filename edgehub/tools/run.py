@@ -3,6 +3,12 @@
 import argparse
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from edgehub.config import Problem
 
 DESCRIPTION = """Run the gateway of this Pi: listen for badges, decide who is where, light the lamps, and
 hand every event to the hub. It runs until it is stopped (Ctrl-C, SIGTERM), and stops within five seconds.
@@ -45,12 +51,17 @@ def run(args: argparse.Namespace) -> int:
     try:
         config = load(args.config, args.state)
     except ConfigError as error:
-        print(error, file=sys.stderr)
+        _say(error.problems)
         return 2
-    for problem in config.warnings:
-        print(problem, file=sys.stderr)
+    _say(config.warnings)
     logs.setup(config.installation.logs.style, config.installation.logs.level)
 
     from edgehub.gateway.daemon import Gateway
 
     return process.run(Gateway(config, files).run())
+
+
+def _say(problems: "Iterable[Problem]") -> None:
+    """To standard error, which is the journal under systemd."""
+    for problem in problems:
+        print(problem.for_log, file=sys.stderr)

@@ -20,6 +20,7 @@ from edgehub.config.schema import NAMES, schema, schema_text
 from edgehub.config.yaml import dump, parse
 from edgehub.core.venue import BadgeScheme
 from edgehub.tools import check
+from edgehub.tools import run as tool
 
 SHIPPED = Path(__file__).parents[2] / "config"
 SCHEME = BadgeScheme("f7826da6-4fa2-4e98-8024-bc5b71e0893e", 1)
@@ -199,6 +200,12 @@ def test_every_bad_line_of_a_registration_is_said_with_its_reason(tmp_path: Path
         (9, 'badge 9001 is the marker "bacon-tray"'),
     ]
     assert registration.problems[0].hint == 'Did you mean "blue"?'
+    assert registration.unread == 1
+    logged = "\n".join(problem.for_log for problem in registration.problems)
+    assert not any(cell in logged for cell in ("bluue", "abc", "1042", "9001", '"offer"'))
+    assert all(
+        problem.for_log.startswith(f"registration.csv:{problem.mark.line}:1: ") for problem in registration.problems
+    )
     assert not any("Ann" in str(problem) or "kim@" in str(problem) for problem in registration.problems)
 
 
@@ -221,6 +228,22 @@ def test_a_list_that_is_no_registration_is_refused(tmp_path: Path, content: byte
         read_registration(path, SCHEME)
 
     assert len(caught.value.problems) == 1
+
+
+def test_a_gateway_that_starts_says_nothing_of_a_guest(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """What `edgehub run` prints ends up in the journal: places and what is expected, no cell."""
+    (folder / "registration.csv").write_text("badge,first_name,colour\n1042,teal,Anouk Hansen\n")
+    with (folder / "edgehub.yaml").open("a") as file:
+        file.write("nonsense: 1\n")
+    parser = argparse.ArgumentParser()
+    tool.configure(parser)
+
+    assert tool.run(parser.parse_args(["--config", str(folder), "--state", str(folder / "state")])) == 2
+
+    said = capsys.readouterr().err
+    assert "registration.csv:2:1: what stands under colour is none" in said
+    assert "Anouk" not in said
+    assert "nonsense" in said
 
 
 def test_a_misspelt_column_is_said(tmp_path: Path) -> None:

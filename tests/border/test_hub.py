@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 
 from edgehub.core.profile import Profile
 from edgehub.core.venue import BadgeScheme, Venue, Zone
@@ -322,6 +323,39 @@ async def test_a_broken_registration_keeps_the_guests(broker: Broker, tmp_path: 
         path.write_text(REGISTRATION.splitlines()[0] + "\n")
         await asyncio.sleep(2.5)
         assert len(list(hub.roster)) == 5, "an empty list must not forget everybody"
+
+
+@pytest.mark.asyncio
+async def test_a_bad_colour_does_not_keep_a_guest_who_withdrew(broker: Broker, tmp_path: Path) -> None:
+    """Only a badge that cannot be read may hide somebody; then the log says that guests are kept, and no name."""
+    path = tmp_path / "registration.csv"
+    async with hub_at(broker, tmp_path) as hub:
+        await until(lambda: len(list(hub.roster)) == 3)
+        path.write_text(REGISTRATION.replace("1042,Kim", "Kim Hansen,Kim").replace("red", "Al Hansen"))
+        with structlog.testing.capture_logs() as logs:
+            await until(lambda: "registration.read" in {line["event"] for line in logs})
+        assert len(list(hub.roster)) == 3
+        [kept] = [line for line in logs if line["event"] == "registration.kept"]
+        assert (kept["kept"], kept["lines"]) == (1, 1)
+        assert "registration.csv:4:1: what stands under colour" in str(logs)
+        assert "Hansen" not in str(logs)
+        path.write_text(REGISTRATION.replace("1042,Kim", "1050,Kim").replace("red", "nocolour"))
+        await until(lambda: "1042" not in {bind.badge for one in hub.roster for bind in one.badges})
+        assert len(list(hub.roster)) == 3
+
+
+@pytest.mark.asyncio
+async def test_a_withdrawal_is_not_lost_to_a_disk_that_refuses_once(broker: Broker, tmp_path: Path) -> None:
+    """What could not be stored is read again until it is."""
+    async with hub_at(broker, tmp_path) as hub:
+        await until(lambda: len(list(hub.roster)) == 3)
+        with closing(sqlite3.connect(tmp_path / "hub.db", isolation_level=None)) as other:
+            other.execute("begin exclusive")
+            (tmp_path / "registration.csv").write_text("".join(REGISTRATION.splitlines(keepends=True)[:3]))
+            await until(lambda: hub.failing is not None, within_s=10)
+            other.execute("rollback")
+        assert len(list(hub.roster)) == 3
+        await until(lambda: len(list(hub.roster)) == 2)
 
 
 @pytest.mark.asyncio
