@@ -1,6 +1,7 @@
 """The board: what a venue may put on a screen, as one picture that the page draws.
 
-Names only of guests who agreed to be named, and guests only if they agreed to be remembered.
+Names only where the venue shows names and of guests who agreed to be named, and guests only if they agreed to be
+remembered.
 """
 
 import asyncio
@@ -9,6 +10,7 @@ from datetime import UTC, datetime, tzinfo
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from edgehub.core.speaker import gateway_of
 from edgehub.core.venue import Venue, Zone
 from edgehub.core.wire import Status, succeed
 from edgehub.core.wire.events import LightShown
@@ -149,7 +151,8 @@ class Board:
         profile = self._roster.of(person)
         # Who did not agree to lights is drawn, but not in a colour that would single them out.
         colour = profile.colour if profile is not None and "lights" in profile.consent else None
-        return {"id": person, "label": self._roster.name(person), "colour": colour or "#9aa0a6"}
+        names = self._venue.privacy.screens_show == "first names"
+        return {"id": person, "label": self._roster.name(person) if names else None, "colour": colour or "#9aa0a6"}
 
     def _zone(self, zone: Zone, people: list[dict[str, Any]]) -> dict[str, Any]:
         here = sum(person["zone"] == zone.id for person in people)
@@ -158,10 +161,16 @@ class Board:
             "id": zone.id,
             "name": zone.name,
             "sponsor": zone.sponsor,
-            "count": max(self._counts.get(zone.id, 0), here),  # guests who are not drawn count, and who was just lit
+            "count": max(self._count(zone), here),  # guests who are not drawn count, and who was just lit
             "light": self._lights.get(zone.id, dark),
             "box": self._boxes.get(zone.id),
         }
+
+    def _count(self, zone: Zone) -> int:
+        """What a gateway said of it; nothing once all that hear it are gone, for nobody will ever say who left."""
+        gateways = {gateway_of(receiver) for receiver in zone.heard_by}
+        gone = {name for name, status in self._gateways.items() if status.state != "online"}
+        return 0 if gateways and gateways <= gone else self._counts.get(zone.id, 0)
 
     def _leaders(self, now_us: int) -> dict[str, list[dict[str, Any]]]:
         totals: dict[str, list[tuple[float, str]]] = {zone: [] for zone in self._zones}

@@ -8,7 +8,7 @@ again with other content is noted as a conflict; one that cannot be read is set 
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from edgehub.core.sequence import Received
@@ -176,6 +176,10 @@ class Intake:
         work.latest_us = max(work.latest_us, event.at.wall_us)
         if kept and body is not None:
             self._apply(work, gateway, identity, body, now_us)
+        elif isinstance(body, LightShown | LightRefused):
+            work.lights.append(
+                replace(body, person=None)
+            )  # what a lamp shows is no secret; whose it is, is kept no longer
 
     def _copy(self, work: Work, gateway: str, epoch: Epoch, partition: int) -> Received:
         key = gateway, epoch.nonce, partition

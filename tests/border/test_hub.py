@@ -13,7 +13,7 @@ import pytest
 import structlog
 
 from edgehub.core.profile import Profile
-from edgehub.core.venue import BadgeScheme, Venue, Zone
+from edgehub.core.venue import BadgeScheme, Privacy, Venue, Zone
 from edgehub.core.wire import (
     Ack,
     Ask,
@@ -39,6 +39,7 @@ NOW_US = time.time_ns() // 1000
 VENUE = Venue(
     zones={"bar": Zone("bar", "Bar"), "stage": Zone("stage", "Stage")},
     badges=BadgeScheme("f7826da6-4fa2-4e98-8024-bc5b71e0893e", 1),
+    privacy=Privacy(screens_show="first names"),
 )
 REGISTRATION = """badge,first_name,colour,bands,consent
 1042,Kim,teal,abba;queen,lights;music;screen;analytics
@@ -399,6 +400,20 @@ async def test_the_board_shows_gateways_counts_and_lights(broker: Broker, tmp_pa
         [bar, _] = board["zones"]
         assert (bar["count"], bar["light"]["colour"], bar["light"]["state"]) == (12, "#ff8800", "people")
         json.dumps(board)
+
+
+@pytest.mark.asyncio
+async def test_a_lamp_is_shown_as_it_is_whoever_it_is_for(broker: Broker, tmp_path: Path) -> None:
+    """Of a guest who agreed to lights only the page shows the lamp, and nobody beside it."""
+    async with hub_at(broker, tmp_path) as hub, gateway_at(broker) as gateway:
+        await kim(gateway)
+        jo = next(one.person for one in gateway.profiles.values() if one.colour == "#ff0000")
+        await gateway.send(stored(1, "light.shown", zone="bar", colour="#ff0000", person=jo))
+        await until(lambda: gateway.acks)
+        board = hub.board.snapshot()
+        assert (board["zones"][0]["light"]["colour"], board["zones"][0]["count"]) == ("#ff0000", 0)
+        assert board["people"] == []
+    assert rows(tmp_path, "select person, body from events") == [(None, None)]
 
 
 @pytest.mark.asyncio

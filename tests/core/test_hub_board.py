@@ -3,7 +3,8 @@
 import pytest
 
 from edgehub.core.profile import Profile
-from edgehub.core.venue import Venue, Zone
+from edgehub.core.venue import Privacy, Venue, Zone
+from edgehub.core.wire import Epoch, Status
 from edgehub.core.wire.events import LightShown
 from edgehub.hub.board import GREETED_US, Board
 from edgehub.hub.ledger import Ledger, Stay
@@ -64,3 +65,37 @@ def test_a_visit_entered_since_counts_more_than_the_light(wall: Wall) -> None:
     picture.take_lights([LightShown(zone="bar", colour="#ff8800", person="ada")], NOW_US)
     wall.now_us += 5_000_000
     assert places(picture) == [("party", 2)]
+
+
+@pytest.mark.parametrize(
+    ("screens_show", "consent", "label"),
+    [
+        ("first names", {"screen", "offers"}, "Ada"),
+        ("first names", {"offers"}, None),
+        ("colours", {"screen", "offers"}, None),
+    ],
+)
+def test_a_name_is_shown_only_where_venue_and_guest_agree(
+    wall: Wall, screens_show: str, consent: set[str], label: str | None
+) -> None:
+    """A venue that shows colours shows no name, of nobody, anywhere in the picture."""
+    venue = Venue({"bar": Zone("bar", "Bar")}, privacy=Privacy(screens_show=screens_show))
+    guests = Roster([Person("1042", Profile("ada", 1, first_name="Ada", consent=frozenset(consent)))])
+    snapshot = Board(
+        "test", venue, Ledger([stay("bar", NOW_US - 60_000_000, NOW_US - 1)]), guests, wall_us=wall
+    ).snapshot()
+    assert [one["label"] for one in [*snapshot["people"], *snapshot["leaders"]["bar"]]] == [label, label]
+    assert ("Ada" in str(snapshot)) == (label is not None)
+
+
+def test_nobody_is_counted_where_every_gateway_is_gone(wall: Wall) -> None:
+    """A count stays while one that hears the zone may correct it, or was never heard of."""
+    venue = Venue({"bar": Zone("bar", "Bar", heard_by=("pi-bar", "pi-two/hci1")), "hall": Zone("hall", "Hall")})
+    picture = Board("test", venue, Ledger(), Roster(), wall_us=wall)
+    for zone in venue.zones:
+        picture.take_count(zone, 7)
+    shown = []
+    for gateway, state in [("pi-bar", "offline"), ("pi-two", "online"), ("pi-two", "offline"), ("pi-bar", "online")]:
+        picture.take_status(gateway, Status(state, gateway, Epoch(1, "f" * 16)))
+        shown.append([zone["count"] for zone in picture.snapshot()["zones"]])
+    assert shown == [[7, 7], [7, 7], [0, 7], [7, 7]]
