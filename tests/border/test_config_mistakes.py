@@ -555,8 +555,9 @@ def test_secrets_others_may_read_are_refused(folder: Folder, mode: int) -> None:
     """A secrets.yaml readable by group or world is not used, and the hint is the command to type."""
     (folder.path / "secrets.yaml").chmod(mode)
 
-    problem = next(p for p in folder.problems() if p.file == "secrets.yaml")
+    problem = folder.problem()  # the only one: that no secret was found follows from it
 
+    assert problem.file == "secrets.yaml"
     assert problem.message == f"others on this machine may read this file (mode {mode:03o})"
     assert problem.hint == f"Run: chmod 600 {folder.path}/secrets.yaml"
 
