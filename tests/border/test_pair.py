@@ -1,6 +1,7 @@
 """`edgehub hue` against an emulated bridge: a key is found, kept and shown to work, or the reason is said."""
 
 import asyncio
+import os
 import re
 import stat
 from itertools import pairwise
@@ -104,6 +105,16 @@ async def test_unsafe_key_file_is_found_out_before_the_button(
         assert await edgehub("pair", "hall", "--host", bridge.host, "--state", tmp_path) == 7
         assert bridge.log == []
     assert "chmod 600" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+def test_what_root_pairs_the_service_can_read(tmp_path: Path) -> None:
+    """`sudo edgehub hue pair` leaves a key file that belongs to the owner of the state folder."""
+    os.chown(tmp_path, 12345, 12346)
+    keys = KeyFile(tmp_path / "hue-keys.json")
+    keys.put("bar", Key("a1", "secret"))
+    found = keys.path.stat()
+    assert (found.st_uid, found.st_gid, found.st_mode & 0o777) == (12345, 12346, 0o600)
 
 
 @pytest.mark.asyncio

@@ -75,6 +75,7 @@ class KeyFile:
             with os.fdopen(handle, "w", encoding="utf-8") as file:
                 json.dump(content, file, indent=2)
                 file.flush()
+                _give(file.fileno(), self.path.parent)
                 os.fsync(file.fileno())
             Path(name).replace(self.path)
         except BaseException:
@@ -85,6 +86,13 @@ class KeyFile:
     def _refuse_if_readable(self, mode: int) -> None:
         if mode & 0o077:
             raise KeyFileError(f"{self.path} can be read by others (mode {mode & 0o777:o}): run chmod 600 {self.path}")
+
+
+def _give(file: int, directory: Path) -> None:
+    """Give a file to the owner of its directory: `sudo edgehub hue pair` writes for the service, which is not root."""
+    if os.geteuid() == 0:
+        owner = directory.stat()
+        os.fchown(file, owner.st_uid, owner.st_gid)
 
 
 def _sync_directory(path: Path) -> None:
