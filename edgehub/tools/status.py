@@ -20,9 +20,11 @@ Asks the broker for the last words of every gateway and of the hub, and prints t
 Exit code 0, or 1 when the broker cannot be reached or something is not as it should be.
 
 examples:
-  edgehub status --config /etc/edgehub
+  edgehub status                                the site and broker of this machine's /etc/edgehub
+  edgehub status --config config                another folder
   edgehub status --site dv-conference --host hub.local --ca ca.crt --cert admin.crt --key admin.key
 """
+INSTALLED = Path("/etc/edgehub")
 COLUMNS = ("gateway", "state", "radio", "lights", "waiting", "config", "why")
 
 
@@ -30,8 +32,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Describe the command."""
     parser.description = "What gateways and hub say of themselves."
     parser.epilog = EPILOG
-    parser.add_argument("--config", type=Path, metavar="DIR", help="take site and broker from DIR/edgehub.yaml")
-    parser.add_argument("--site", help="name of the site, without --config")
+    parser.add_argument(
+        "--config",
+        type=Path,
+        metavar="DIR",
+        help="take site and broker from DIR/edgehub.yaml (/etc/edgehub when there is no --site)",
+    )
+    parser.add_argument("--site", help="name of the site, instead of --config")
     add_broker(parser)
     parser.add_argument("--wait", type=float, default=2.0, metavar="S", help="how long to listen (2 s)")
 
@@ -40,10 +47,10 @@ def run(args: argparse.Namespace) -> int:
     """Listen, print, and say by the exit code whether all is well."""
     from edgehub.config import ConfigError, load_installation
 
-    site, settings = args.site, broker_settings(args)
-    if args.config is not None:
+    site, settings, directory = args.site, broker_settings(args), folder(args)
+    if directory is not None:
         try:
-            installation = load_installation(args.config)
+            installation = load_installation(directory)
         except ConfigError as error:
             print(error, file=sys.stderr)
             return 2
@@ -62,6 +69,14 @@ def run(args: argparse.Namespace) -> int:
         print("edgehub status: say which site, with --site NAME or --config DIR", file=sys.stderr)
         return 2
     return asyncio.run(_show(site, settings, args.wait))
+
+
+def folder(args: argparse.Namespace, installed: Path = INSTALLED) -> Path | None:
+    """Where site and broker are written: as said; else, without --site, in the folder of this machine if it is there."""
+    if args.config is not None or args.site is not None or not installed.is_dir():
+        named: Path | None = args.config
+        return named
+    return installed
 
 
 async def _show(site: str, settings: "MqttSettings", wait_s: float) -> int:

@@ -1,5 +1,6 @@
 """`edgehub status` and `edgehub hub` as commands, against a real mosquitto."""
 
+import argparse
 import asyncio
 import signal
 import subprocess
@@ -10,6 +11,7 @@ import pytest
 
 from edgehub.core.wire import Epoch, HubStatus, SiteTopics, Status
 from edgehub.mqtt import Mqtt
+from edgehub.tools.status import configure, folder
 from tests.fakes.broker import Broker, free_port
 
 ROOT = Path(__file__).parents[2]
@@ -97,3 +99,13 @@ def test_a_database_that_cannot_be_opened_is_said_in_words(tmp_path: Path) -> No
     done = edgehub("hub", "--site", "expo", "--db", str(tmp_path))
     assert done.returncode == 2
     assert "Traceback" not in done.stderr
+
+
+def test_without_options_the_installed_folder_is_asked(tmp_path: Path) -> None:
+    """`edgehub status` takes /etc/edgehub when it is there; --config and --site say otherwise."""
+    parser = argparse.ArgumentParser()
+    configure(parser)
+    assert folder(parser.parse_args([]), tmp_path) == tmp_path
+    assert folder(parser.parse_args([]), tmp_path / "none") is None
+    assert folder(parser.parse_args(["--config", "other"]), tmp_path) == Path("other")
+    assert folder(parser.parse_args(["--site", "expo"]), tmp_path) is None
