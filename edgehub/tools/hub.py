@@ -26,7 +26,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Describe the command."""
     parser.description = "Run the reference hub of a site."
     parser.epilog = EPILOG
-    parser.add_argument("--site", required=True, help="name of the site, as in the gateways' edgehub.yaml")
+    parser.add_argument(
+        "--site", type=site_name, required=True, help="name of the site, as in the gateways' edgehub.yaml"
+    )
     add_broker(parser)
     parser.add_argument("--db", type=Path, default=Path("hub.db"), metavar="FILE", help="the hub's memory (hub.db)")
     parser.add_argument("--registration", type=Path, metavar="FILE", help="registration.csv: who wears which badge")
@@ -34,6 +36,22 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--learned", type=Path, metavar="FILE", help="learned.yaml: where zones lie on the floor plan")
     parser.add_argument("--page", metavar="HOST:PORT", help="serve the venue's page there; port 0 takes a free one")
     parser.add_argument("--speed", type=float, default=1.0, help="what the page says of a simulated venue's clock")
+
+
+def site_name(text: str) -> str:
+    """The name of a site, by the rule of edgehub.yaml: a wildcard in it would open other sites' topics."""
+    from edgehub.config import topic_name
+
+    try:
+        return topic_name(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
+def _site(text: str) -> str:
+    if not text:
+        raise argparse.ArgumentTypeError("the name is empty (edgehub-hub.service takes it from /etc/edgehub/hub.env)")
+    return text
 
 
 def add_broker(parser: argparse.ArgumentParser, *, host: str | None = "127.0.0.1") -> None:
