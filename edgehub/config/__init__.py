@@ -20,6 +20,7 @@ from edgehub.config.installation import (
     StorageSettings,
     WebSettings,
     load_installation,
+    topic_name,
 )
 from edgehub.config.learned import Learned, load_learned, save_learned
 from edgehub.config.loading import Config, load, state_directory
@@ -51,4 +52,5 @@ __all__ = [
     "read_registration",
     "save_learned",
     "state_directory",
+    "topic_name",
 ]

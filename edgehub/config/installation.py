@@ -1,5 +1,6 @@
 """edgehub.yaml → Installation: what the installer says once about this machine."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import field
 from pathlib import Path
@@ -99,6 +100,15 @@ class Installation:
 
 _NAME: Final = "[a-z0-9][a-z0-9-]{0,62}"  # a topic level, a certificate's CN and a file name at once
 _TOPIC_NAME = Text("a name for topics", _NAME, "Use lower-case letters, digits and - only, like pi-lounge.")
+
+
+def topic_name(text: str) -> str:
+    """``text``, when a site or gateway may be called that; ValueError says how names are written."""
+    if not re.fullmatch(_NAME, text):
+        raise ValueError(f'"{text}" is not {_TOPIC_NAME.what}. {_TOPIC_NAME.hint}')
+    return text
+
+
 _HOST = Text("a host name or address", r"[A-Za-z0-9_.\-]+|\[?[0-9A-Fa-f:.]+\]?", "Write it like hub.local or 10.0.0.5.")
 _HOST_PORT = Text("an address", r"[A-Za-z0-9_.\-\[\]:]+", "Write it like 10.0.0.7 or 10.0.0.7:8443.")
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from edgehub.tools.hub import add_broker, broker_settings
+from edgehub.tools.hub import add_broker, broker_settings, site_name
 
 if TYPE_CHECKING:
     from edgehub.config import MqttSettings
@@ -38,7 +38,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         help="take site and broker from DIR/edgehub.yaml (/etc/edgehub when there is no --site)",
     )
-    parser.add_argument("--site", help="name of the site, instead of --config")
+    parser.add_argument("--site", type=site_name, help="name of the site, instead of --config")
     add_broker(parser)
     parser.add_argument("--wait", type=float, default=2.0, metavar="S", help="how long to listen (2 s)")
 

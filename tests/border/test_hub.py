@@ -147,6 +147,11 @@ def rows(directory: Path, query: str) -> list[Any]:
         return connection.execute(query).fetchall()
 
 
+def modes(directory: Path) -> dict[str, str]:
+    """Who may read and write each file of the store."""
+    return {path.name: f"{path.stat().st_mode & 0o777:o}" for path in directory.glob("hub.db*")}
+
+
 async def kim(gateway: Gateway) -> str:
     """The id of the guest who agreed to everything."""
     await gateway.ask(0)
@@ -357,6 +362,14 @@ async def test_a_withdrawal_is_not_lost_to_a_disk_that_refuses_once(broker: Brok
             other.execute("rollback")
         assert len(list(hub.roster)) == 3
         await until(lambda: len(list(hub.roster)) == 2)
+
+
+@pytest.mark.asyncio
+async def test_the_file_is_its_owners_alone(broker: Broker, tmp_path: Path) -> None:
+    """Names and badges of guests are in it: whoever else works on the machine cannot read them."""
+    async with hub_at(broker, tmp_path) as hub:
+        await until(lambda: len(list(hub.roster)) == 3)
+        assert modes(tmp_path) == {"hub.db": "600", "hub.db-wal": "600", "hub.db-shm": "600"}
 
 
 @pytest.mark.asyncio

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from edgehub import cli
 from edgehub.core.wire import Epoch, HubStatus, SiteTopics, Status
 from edgehub.mqtt import Mqtt
 from edgehub.tools.status import configure, folder
@@ -109,3 +110,15 @@ def test_without_options_the_installed_folder_is_asked(tmp_path: Path) -> None:
     assert folder(parser.parse_args([]), tmp_path / "none") is None
     assert folder(parser.parse_args(["--config", "other"]), tmp_path) == Path("other")
     assert folder(parser.parse_args(["--site", "expo"]), tmp_path) is None
+
+
+@pytest.mark.parametrize("command", ["status", "hub"])
+@pytest.mark.parametrize("site", ["a/+/#", "X/#", "", "$SYS"])
+def test_a_name_no_site_can_have_is_refused(
+    command: str, site: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A wildcard would open every site's topics: the rule is that of edgehub.yaml, told in a sentence, exit code 2."""
+    with pytest.raises(SystemExit) as caught:
+        cli.main([command, "--site", site, *(["--db", str(tmp_path / "hub.db")] if command == "hub" else [])])
+    assert caught.value.code == 2
+    assert f'"{site}" is not a name for topics. Use lower-case letters' in capsys.readouterr().err

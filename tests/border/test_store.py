@@ -25,6 +25,11 @@ def open_store(directory: Path, quota_bytes: int = 64 * 1024 * 1024) -> Store:
     return Store(directory, boot_id="boot", quota_bytes=quota_bytes)
 
 
+def modes(directory: Path) -> dict[str, str]:
+    """Who may read and write each file."""
+    return {path.name: f"{path.stat().st_mode & 0o777:o}" for path in directory.iterdir()}
+
+
 async def numbers(store: Store) -> list[int]:
     """The numbers of the events that wait."""
     return [json.loads(row.payload)["body"].get("count", -1) for row in await store.page(0, 100_000)]
@@ -42,6 +47,16 @@ async def test_what_was_accepted_is_there_after_a_restart(tmp_path: Path) -> Non
         assert store.epoch.start == first.start + 1
         assert store.epoch.nonce != first.nonce
         assert store.recovered is None
+
+
+@pytest.mark.asyncio
+async def test_the_files_are_their_owners_alone(tmp_path: Path) -> None:
+    """Guests and where they were are in them: whoever else works on the machine cannot read them."""
+    async with open_store(tmp_path) as store:
+        assert await store.record([event(1)], [VISIT])
+        found = modes(tmp_path)
+    assert {"journal.db", "journal.db-wal", "profiles.db"} <= found.keys()
+    assert set(found.values()) == {"600"}
 
 
 @pytest.mark.asyncio

@@ -51,6 +51,8 @@ class Database:
     async def open(self) -> Self:
         """Open, check and migrate. Raises Damaged, or OSError and DatabaseError when the disk does not let us."""
         created = not self.path.exists()
+        if created:
+            self.path.touch(0o600)  # guests are in it: its owner's alone, and so are the -wal and -shm SQLite makes
         try:
             connection = await aiosqlite.connect(self.path, isolation_level=None)
         except aiosqlite.Error:

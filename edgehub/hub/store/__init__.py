@@ -26,7 +26,7 @@ class HubStore:
         path: of the file; made when absent. Only this process writes to it.
 
     Raises:
-        StoreError: on entering, when it cannot be opened.
+        StoreError: on entering, when it cannot be opened; OSError when it cannot be made.
     """
 
     def __init__(self, path: Path) -> None:
@@ -37,6 +37,8 @@ class HubStore:
 
     async def __aenter__(self) -> Self:
         self._path.parent.mkdir(parents=True, exist_ok=True)
+        if not self._path.exists():
+            self._path.touch(0o600)  # guests are in it: its owner's alone, and so are the -wal and -shm SQLite makes
         try:
             self._connection = await aiosqlite.connect(self._path, isolation_level=None)
         except aiosqlite.Error:
