@@ -20,6 +20,10 @@ TURN_S = 0.0005
 """After this a thread gives way to one that waits; after Python's own 5 ms a bridge's thread would be late to ask."""
 
 
+class CannotStart(Exception):  # noqa: N818 - it says what happened
+    """Something around the daemon keeps it from starting; the text says what, for whoever can mend it."""
+
+
 def run(main: Coroutine[Any, Any, None]) -> int:
     """Run a daemon until it ends or is told to stop; the exit code. SIGABRT prints where every thread stands."""
     faulthandler.enable()
@@ -29,7 +33,10 @@ def run(main: Coroutine[Any, Any, None]) -> int:
     except* Exception as group:  # noqa: BLE001  # whatever it was, it is logged and the exit code says so
         failures = group.exceptions
     for error in failures:  # whoever supervises us starts us again; the log says why
-        log.error("process.failed", error=repr(error), exc_info=error)
+        if isinstance(error, CannotStart):
+            log.error("process.cannot_start", why=str(error))
+        else:
+            log.error("process.failed", error=repr(error), exc_info=error)
     return 1 if failures else 0
 
 

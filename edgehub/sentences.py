@@ -17,6 +17,7 @@ SENTENCES: Final[Mapping[str, str]] = {
     "hue.warning": "Hue bridge {bridge}: {why}",
     "library.said": "{library}: {text}",
     "page.open": "The page is at {url}.",
+    "process.cannot_start": "edgehub cannot start: {why}.",
     "process.failed": "Something went wrong that should not: {error}.",
     "process.stopping": "Stopping in order.",
     "radio.power_refused": "The adapter {adapter} of {receiver} cannot be switched: {error}.",

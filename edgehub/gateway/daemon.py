@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import asdict, replace
 from functools import partial
+from sqlite3 import OperationalError
 from typing import Any, assert_never
 
 import structlog
@@ -49,10 +50,10 @@ from edgehub.gateway.local import local_profiles
 from edgehub.gateway.radio import Radio, RadioState
 from edgehub.gateway.scribe import Scribe, boot_id
 from edgehub.gateway.service import Service
-from edgehub.gateway.store import Store
+from edgehub.gateway.store import Store, StoreInUseError
 from edgehub.gateway.sync import Listeners, Sync
 from edgehub.gateway.watch import edits
-from edgehub.process import settle
+from edgehub.process import CannotStart, settle
 
 log = structlog.get_logger("edgehub.gateway")
 
@@ -115,7 +116,13 @@ class Gateway:
 
     async def _open_store(self, stack: AsyncExitStack) -> None:
         quota = self.config.installation.storage.quota_bytes
-        self.store = await stack.enter_async_context(Store(self.config.state, boot_id=boot_id(), quota_bytes=quota))
+        try:
+            self.store = await stack.enter_async_context(Store(self.config.state, boot_id=boot_id(), quota_bytes=quota))
+        except StoreInUseError as error:
+            raise CannotStart(str(error)) from error
+        except (OSError, OperationalError) as error:
+            why = (isinstance(error, OSError) and error.strerror) or str(error)
+            raise CannotStart(f"the state folder {self.config.state} cannot be used ({why})") from error
         if self.store.recovered is not None:
             log.error("store.recovered", **asdict(self.store.recovered))
 

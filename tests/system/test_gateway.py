@@ -5,6 +5,7 @@ import os
 import random
 import signal
 import sqlite3
+import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator, Callable
@@ -322,3 +323,18 @@ async def _keep_hearing(bluez: FakeBluez, minor: int) -> None:
     while True:
         bluez.hear(f"C0:AD:00:00:{minor >> 8:02X}:{minor & 0xFF:02X}", -50, manufacturer={0x004C: payload})
         await asyncio.sleep(0.5)
+
+
+@pytest.mark.parametrize(("state", "why"), [("file", "File exists"), ("file/below", "Not a directory")])
+def test_a_state_folder_that_cannot_be_is_said_in_a_sentence(tmp_path: Path, state: str, why: str) -> None:
+    """What staff can mend has no traceback: one line, exit code 1."""
+    (tmp_path / "file").touch()
+    (tmp_path / "edgehub.yaml").write_text("version: 1\nsite: test\ngateway: pi-bacon\nlogs: {style: sentence}\n")
+    (tmp_path / "zones.yaml").write_text("version: 1\nzones:\n  bacon: {name: Bacon table, heard_by: [pi-bacon]}\n")
+    command = [sys.executable, "-m", "edgehub", "run", "--config", str(tmp_path), "--state", str(tmp_path / state)]
+
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=30, check=False)
+
+    assert done.returncode == 1
+    assert f"cannot start: the state folder {tmp_path / state} cannot be used ({why})." in done.stderr
+    assert len(done.stderr.splitlines()) == 1
