@@ -5,6 +5,7 @@ Any of them will do, even one without sessions: delivery is acknowledged by the 
 
 import asyncio
 import importlib.util
+import os
 import re
 import shutil
 import socket
@@ -28,7 +29,7 @@ listener {port} 127.0.0.1
 allow_anonymous true
 persistence false
 log_dest stderr
-"""
+""" + ("user root\n" if os.geteuid() == 0 else "")  # one that changes its user is not ended with the demo by the kernel
 AMQTT = """\
 listeners:
   default: {{type: tcp, bind: "127.0.0.1:{port}"}}

@@ -37,7 +37,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("hex", nargs="*", metavar="HEX", help="the bytes; a whole advert unless a structure is named")
     named = parser.add_mutually_exclusive_group()
     named.add_argument(
-        "--company", type=_number, metavar="ID", help="HEX is manufacturer data of this company (0x004c)"
+        "--company", type=_company, metavar="ID", help="HEX is manufacturer data of this company (0x004c)"
     )
     named.add_argument("--service", type=_uuid, metavar="UUID", help="HEX is service data of this 16-bit UUID (feaa)")
     named.add_argument(
@@ -137,8 +137,14 @@ def _uuid_of(text: str) -> int:
 # --- for a person
 
 
-def _number(text: str) -> int:
-    return int(text, 0)
+def _company(text: str) -> int:
+    try:
+        number = int(text, 0)
+    except ValueError:
+        number = -1
+    if not 0 <= number <= 0xFFFF:
+        raise argparse.ArgumentTypeError(f"{text!r} is not the id of a company, like 0x004c")
+    return number
 
 
 def _uuid(text: str) -> int:

@@ -40,10 +40,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--people", type=_count, default=40, metavar="N", help="guests (default: %(default)s)")
     parser.add_argument("--speed", type=_speed, default=1.0, metavar="S", help="how fast the venue's time runs")
     parser.add_argument("--seed", type=int, default=7, help="another number, another day (default: %(default)s)")
-    parser.add_argument("--minutes", type=_positive, metavar="M", help="end after so many minutes of the venue")
+    parser.add_argument("--minutes", type=_minutes, metavar="M", help="end after so many minutes of the venue")
     parser.add_argument("--headless", action="store_true", help="no page needed; one line of JSON at the end")
     parser.add_argument("--broker", type=_address, metavar="HOST:PORT", help="an MQTT 5 broker to use, without TLS")
-    parser.add_argument("--port", type=int, metavar="PORT", help="of the page (default: 8080, or the next free one)")
+    parser.add_argument(
+        "--port", type=_page_port, metavar="PORT", help="of the page (default: 8080, or the next free one)"
+    )
     parser.add_argument("--state", type=Path, metavar="DIR", help="keep all files here (default: none are kept)")
 
 
@@ -52,8 +54,11 @@ def run(args: argparse.Namespace) -> int:
     if args.headless and args.minutes is None:
         print("edgehub demo: --headless needs --minutes", file=sys.stderr)
         return 2
+    if args.port and not _free(args.port):
+        print(f"edgehub demo: port {args.port} is in use; leave out --port, or name another", file=sys.stderr)
+        return 2
     if args.state is not None:
-        return _run(args, args.state)
+        return _run(args, args.state) if _usable(args.state) else 2
     import tempfile
 
     with tempfile.TemporaryDirectory(prefix="edgehub-demo-", ignore_cleanup_errors=True) as directory:
@@ -121,37 +126,59 @@ def _port(args: argparse.Namespace) -> int:
 
 def _next_free(port: int) -> int:
     """This port, or the next one nobody listens on."""
+    return next(filter(_free, range(port, port + 100)), port)
+
+
+def _free(port: int) -> bool:
+    """True when we may listen there."""
     import socket
 
-    for candidate in range(port, port + 100):
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind(("127.0.0.1", candidate))
-            except OSError:
-                continue
-            return candidate
-    return port
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+        return True
+
+
+def _usable(directory: Path) -> bool:
+    """True when files can be made there; else it is said why not."""
+    import tempfile
+
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=directory):
+            return True
+    except OSError as error:
+        print(f"edgehub demo: --state {directory} cannot be used ({error.strerror})", file=sys.stderr)
+        return False
 
 
 def _count(text: str) -> int:
-    number = int(text)
-    if not 1 <= number <= 5000:
-        raise argparse.ArgumentTypeError("from 1 to 5000")
-    return number
+    return int(_number(text, int, 1, 5000, "a whole number from 1 to 5000"))
+
+
+def _page_port(text: str) -> int:
+    return int(_number(text, int, 0, 65535, "a port, from 0 to 65535 (0: any that is free)"))
 
 
 def _speed(text: str) -> float:
-    number = float(text)
-    if not 0.1 <= number <= 100:
-        raise argparse.ArgumentTypeError("from 0.1 to 100")
-    return number
+    return _number(text, float, 0.1, 100, "a number from 0.1 to 100")
 
 
-def _positive(text: str) -> float:
-    number = float(text)
-    if not 0 < number < 10_000:
-        raise argparse.ArgumentTypeError("more than 0")
+def _minutes(text: str) -> float:
+    return _number(text, float, 0.001, 10_000, "a number of minutes, more than 0")
+
+
+def _number(text: str, kind: type[float], least: float, most: float, wanted: str) -> float:
+    """Read a number of an option; argparse says what is wanted instead of anything else."""
+    try:
+        number = kind(text)
+    except ValueError:
+        number = least - 1
+    if not least <= number <= most:
+        raise argparse.ArgumentTypeError(f"{text!r} is not {wanted}")
     return number
 
 

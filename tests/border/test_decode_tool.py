@@ -83,3 +83,11 @@ def test_a_person_is_told_when_nothing_is_in_it():
     assert "eddystone" in broken.stdout
     assert "not hexadecimal" in decode("xyz").stderr
     assert [decode(*words).returncode for words in (["xyz"], [], ["--jsonl", "/no/such/file"])] == [2, 2, 2]
+
+
+def test_a_company_has_a_number():
+    """Anything else is bad usage, said in words."""
+    for wrong in ("apple", "-1", "65536"):
+        done = decode(f"--company={wrong}", "00")
+        assert done.returncode == 2
+        assert f"'{wrong}' is not the id of a company, like 0x004c" in done.stderr

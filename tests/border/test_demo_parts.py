@@ -99,24 +99,30 @@ async def test_a_process_that_dies_is_told_with_its_last_words(tmp_path: Path) -
 
 @pytest.mark.asyncio
 async def test_children_go_when_the_demo_is_killed(tmp_path: Path) -> None:
-    """Even kill -9 of the demo leaves no gateway behind."""
+    """Even kill -9 of the demo leaves no gateway and no broker behind, not even one that root started."""
+    broker = brokers.installed()
+    assert broker is not None
+    port, config = brokers.free_port(), tmp_path / "broker.conf"
+    config.write_text(broker.config.format(port=port))
     script = (
         "import asyncio, sys, pathlib\n"
         "from edgehub.sim.processes import Processes\n"
         "async def main():\n"
         "    async with Processes(pathlib.Path(sys.argv[1])) as processes:\n"
-        "        print(await processes.start('child', ['sleep', '60']), flush=True)\n"
+        "        print(await processes.start('gateway', ['sleep', '60']), flush=True)\n"
+        "        print(await processes.start('broker', sys.argv[2:]), flush=True)\n"
         "        await asyncio.sleep(60)\n"
         "asyncio.run(main())\n"
     )
     parent = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", script, str(tmp_path), stdout=asyncio.subprocess.PIPE
+        *(sys.executable, "-c", script, str(tmp_path), *broker.command, str(config)), stdout=asyncio.subprocess.PIPE
     )
     assert parent.stdout is not None
-    child = int(await parent.stdout.readline())
+    children = [int(await parent.stdout.readline()) for _ in range(2)]
+    await brokers.reachable("127.0.0.1", port)
     os.kill(parent.pid, signal.SIGKILL)
     await parent.wait()
-    await until(lambda: gone(child))
+    await until(lambda: all(map(gone, children)))
 
 
 @pytest.mark.asyncio

@@ -4,6 +4,7 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -133,3 +134,33 @@ def test_mistakes_are_said_before_anything_starts(tmp_path: Path) -> None:
     assert (done.returncode, "--minutes" in done.stderr) == (2, True)
     done = subprocess.run([*DEMO, "--broker", "nowhere"], capture_output=True, text=True, check=False)
     assert (done.returncode, "127.0.0.1:1883" in done.stderr) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("options", "why"),
+    [
+        (["--port", "99999"], "'99999' is not a port, from 0 to 65535"),
+        (["--people", "many"], "'many' is not a whole number from 1 to 5000"),
+        (["--speed", "nan"], "'nan' is not a number from 0.1 to 100"),
+        (["--minutes", "0"], "'0' is not a number of minutes, more than 0"),
+        (["--state", "/dev/null"], "--state /dev/null cannot be used (File exists)"),
+        (["--state", "/proc/nosuch"], "--state /proc/nosuch cannot be used (No such file or directory)"),
+    ],
+)
+def test_what_cannot_be_is_said_before_anything_starts(options: list[str], why: str) -> None:
+    """One clear sentence and exit code 2."""
+    done = subprocess.run([*DEMO, *options], capture_output=True, text=True, timeout=20, check=False)
+    assert done.returncode == 2
+    assert why in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_port_in_use_is_said_before_anything_starts() -> None:
+    """No doors open beside somebody else's page."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        done = subprocess.run([*DEMO, "--port", str(port)], capture_output=True, text=True, timeout=20, check=False)
+    assert (done.returncode, done.stderr) == (
+        2,
+        f"edgehub demo: port {port} is in use; leave out --port, or name another\n",
+    )
