@@ -44,7 +44,7 @@ class Board:
         boxes: Mapping[str, Any] | None = None,
     ) -> None:
         self._site = site
-        self._venue = venue
+        self.venue = venue
         self._ledger = ledger
         self._roster = roster
         self._wall_us = wall_us
@@ -56,7 +56,6 @@ class Board:
         """Person → the zone that lit their colour, and when."""
         self._counts: dict[str, int] = {}
         self._gateways: dict[str, Status] = {}
-        self._zones: dict[str, Zone] = dict(venue.zones)
         self.hub: dict[str, Any] = {"state": "starting"}
         self.totals: dict[str, int] = {}
         self._changed = asyncio.Condition()
@@ -105,10 +104,10 @@ class Board:
         people = self._people(now_us)
         return {
             "site": self._site,
-            "event": self._venue.event.name,
+            "event": self.venue.event.name,
             "clock": datetime.fromtimestamp(now_us / 1e6, self._zone_of_time()).isoformat(timespec="seconds"),
             "speed": self._speed,
-            "zones": [self._zone(zone, people) for zone in self._zones.values()],
+            "zones": [self._zone(zone, people) for zone in self.venue.zones.values()],
             "people": people,
             "leaders": self._leaders(now_us),
             "gateways": [_gateway(name, status) for name, status in sorted(self._gateways.items())],
@@ -118,7 +117,7 @@ class Board:
 
     def _zone_of_time(self) -> tzinfo:
         try:
-            return ZoneInfo(self._venue.event.timezone)
+            return ZoneInfo(self.venue.event.timezone)
         except (ZoneInfoNotFoundError, ValueError):
             return UTC
 
@@ -151,7 +150,7 @@ class Board:
         profile = self._roster.of(person)
         # Who did not agree to lights is drawn, but not in a colour that would single them out.
         colour = profile.colour if profile is not None and "lights" in profile.consent else None
-        names = self._venue.privacy.screens_show == "first names"
+        names = self.venue.privacy.screens_show == "first names"
         return {"id": person, "label": self._roster.name(person) if names else None, "colour": colour or "#9aa0a6"}
 
     def _zone(self, zone: Zone, people: list[dict[str, Any]]) -> dict[str, Any]:
@@ -173,7 +172,7 @@ class Board:
         return 0 if gateways and gateways <= gone else self._counts.get(zone.id, 0)
 
     def _leaders(self, now_us: int) -> dict[str, list[dict[str, Any]]]:
-        totals: dict[str, list[tuple[float, str]]] = {zone: [] for zone in self._zones}
+        totals: dict[str, list[tuple[float, str]]] = {zone: [] for zone in self.venue.zones}
         for person in self._ledger:
             for zone, dwell_s in self._ledger.dwell_s(person, now_us).items():
                 totals.setdefault(zone, []).append((dwell_s, person))

@@ -9,17 +9,18 @@ import secrets
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import AsyncExitStack, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import structlog
 
-from edgehub.config import ConfigError, MqttSettings, Registration, read_registration
+from edgehub.config import ConfigError, MqttSettings, Registration, load_venue, read_registration
 from edgehub.core.venue import Venue
 from edgehub.core.wire import Ask, HubStatus, SiteTopics, Status, WireError, pages
 from edgehub.core.wire.fields import an_integer, need, read_object
 from edgehub.hub.board import Board
+from edgehub.hub.follow import follow
 from edgehub.hub.intake import Delivery, Intake, Work
 from edgehub.hub.ledger import Ledger, Stay
 from edgehub.hub.roster import Person, Roster
@@ -29,7 +30,6 @@ from edgehub.process import settle
 
 log = structlog.get_logger("edgehub.hub")
 
-REGISTRATION_EVERY_S = 1.0
 PICTURE_EVERY_S = 0.5
 MOST_READ = 100
 """Messages read ahead of the commit; more wait unread."""
@@ -42,7 +42,7 @@ PROFILE_EXPIRY_S = 60
 class HubSettings:
     """What a hub needs to know.
 
-    ``page`` is where the page listens, or None; ``speed`` is what the page shows of a simulated venue's clock; ``boxes``
+    ``zones`` is the file that ``venue`` was read from, to follow its edits. ``page`` is where the page listens, or None; ``speed`` is what the page shows of a simulated venue's clock; ``boxes``
     is where each zone lies on the floor plan: ``[x, y, width, height]``.
     """
 
@@ -51,6 +51,7 @@ class HubSettings:
     database: Path
     registration: Path | None = None
     venue: Venue = field(default_factory=Venue)
+    zones: Path | None = None
     page: tuple[str, int] | None = None
     speed: float = 1.0
     boxes: Mapping[str, Any] = field(default_factory=dict)
@@ -68,6 +69,8 @@ class Hub:
         self._settings = settings
         self._store = store
         self._topics = SiteTopics(settings.site)
+        self.venue = settings.venue
+        """As zones.yaml says now; what counts as a badge is as it said at the start."""
         self.generation = secrets.token_hex(8)
         every = self._topics.every
         self.mqtt = Mqtt(
@@ -77,6 +80,8 @@ class Hub:
             will=Will(self._topics.hub_status, HubStatus("offline", self.generation).to_json()),
         )
         self._deliveries: asyncio.Queue[Delivery] = asyncio.Queue(MOST_READ)
+        self._changing = asyncio.Lock()
+        """Held from reading the roster to changing it: of two changes at once the later would undo the first."""
         self.failing: str | None = None
 
     async def load(self) -> None:
@@ -85,12 +90,12 @@ class Hub:
         stays = [Stay(*row) for row in await self._store.select("stays")]
         people = [Person.of_row(row) for row in await self._store.select("people")]
         self.ledger = Ledger(stays)
-        self.roster = Roster(people, need_consent=settings.venue.privacy.need_consent)
+        self.roster = Roster(people, need_consent=self.venue.privacy.need_consent)
         received = await self._store.select("received")
         self.intake = Intake(received, self.ledger, self.roster.remembered, self.generation)
         self.board = Board(
             settings.site,
-            settings.venue,
+            self.venue,
             self.ledger,
             self.roster,
             wall_us=wall_us,
@@ -109,11 +114,14 @@ class Hub:
         }
 
     async def run(self) -> None:
-        """Take in, read the registration again when it changes, and redraw."""
+        """Take in, read the staff's files again when they change, and redraw."""
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._listen(), name="hub intake")
             tasks.create_task(self._keep(), name="hub commits")
-            tasks.create_task(self._follow_registration(), name="hub registration")
+            if self._settings.zones is not None:
+                tasks.create_task(follow(self._settings.zones, self._read_zones), name="hub zones")
+            if self._settings.registration is not None:
+                tasks.create_task(follow(self._settings.registration, self._read_registration), name="hub registration")
             tasks.create_task(self._redraw(), name="hub board")
 
     async def stop(self) -> None:
@@ -201,8 +209,9 @@ class Hub:
             ack = self.intake.ack(gateway, mark.epoch, mark.partition)
             await self.mqtt.publish(topics.ack, ack.to_json())
         since = ask.profiles_since
-        if since > self.roster.revision and self.roster.revision:
-            await self._change(self.roster.restamp(since))
+        async with self._changing:
+            if since > self.roster.revision and self.roster.revision:
+                await self._change(self.roster.restamp(since))
         await self._send_profiles(gateway, since)
 
     async def _send_profiles(self, gateway: str, since: int) -> None:
@@ -210,25 +219,46 @@ class Hub:
             topic = self._topics.gateway(gateway).profiles
             await self.mqtt.publish(topic, page.to_json(), expiry_s=PROFILE_EXPIRY_S)
 
-    # --- registration -----------------------------------------------------------------------------------------------
+    # --- files of the staff -----------------------------------------------------------------------------------------------
 
-    async def _follow_registration(self) -> None:
-        path = self._settings.registration
-        seen: tuple[int, int] | None = None
-        while path is not None:
-            found = _fingerprint(path)
-            # Two looks alike: an editor that is still writing must not make half the guests vanish.
-            if found != seen:
-                await asyncio.sleep(0 if seen is None else REGISTRATION_EVERY_S)
-                # What could not be stored is read again, or a withdrawal would be lost to a disk that was full once.
-                if _fingerprint(path) == found and await self._read_registration(path):
-                    seen = found
-            await asyncio.sleep(REGISTRATION_EVERY_S)
+    async def _read_zones(self, path: Path) -> bool:
+        """Take what it says, but not what counts as a badge; False when what follows could not be stored."""
+        try:
+            read = load_venue(path)
+        except ConfigError as error:
+            log.error("config.refused", why=str(error), keeping="the last good zones.yaml")  # noqa: TRY400  # says it all
+            return True
+        if read.badges != self.venue.badges:  # all guests would be forgotten, and be others
+            log.warning("config.restart_needed", file="what counts as a badge in zones.yaml")
+        venue = replace(read, badges=self.venue.badges)
+        if venue == self.venue:
+            return True
+        if not await self._need_consent(venue.privacy.need_consent):
+            return False
+        self.venue = self.board.venue = venue
+        log.info("config.applied", zones=len(venue.zones))
+        return True
+
+    async def _need_consent(self, need: bool) -> bool:
+        """Other profiles travel, and others are remembered; False when that could not be stored."""
+        if need == self.venue.privacy.need_consent:
+            return True
+        self.roster.need_consent = need
+        async with self._changing:
+            before = self.roster.revision
+            if not await self._change(self.roster.restamp(before)):
+                return False
+        await self._send_news(before)
+        return True
+
+    async def _send_news(self, since: int) -> None:
+        for gateway in self.board.online():
+            await self._send_profiles(gateway, since)
 
     async def _read_registration(self, path: Path) -> bool:
         """Take what it says; False when that could not be stored."""
         try:
-            registration = read_registration(path, self._settings.venue.badges)
+            registration = read_registration(path, self.venue.badges)
         except ConfigError as error:
             log.error("registration.refused", why=str(error), guests_kept=len(list(self.roster)))  # noqa: TRY400  # says it all
             return True
@@ -240,15 +270,15 @@ class Hub:
                 guests_kept=guests,
             )
             return True
-        before = self.roster.revision
-        # While a badge cannot be read, whoever seems to be missing may be the guest of that line: nobody is forgotten.
-        changed = self.roster.compare(registration, wall_us(), complete=not registration.unread)
-        if changed and not await self._change(changed):
-            return False
+        async with self._changing:
+            before = self.roster.revision
+            # While a badge cannot be read, whoever seems to be missing may be the guest of that line: nobody is forgotten.
+            changed = self.roster.compare(registration, wall_us(), complete=not registration.unread)
+            if changed and not await self._change(changed):
+                return False
         self._tell_registration(registration, len(changed))
         if changed:
-            for gateway in self.board.online():
-                await self._send_profiles(gateway, before)
+            await self._send_news(before)
         return True
 
     def _tell_registration(self, registration: Registration, changed: int) -> None:
@@ -262,7 +292,7 @@ class Hub:
 
     async def _change(self, people: list[Person]) -> bool:
         """Store persons; whoever may not be remembered any more is forgotten in the same transaction."""
-        trial = Roster(people, need_consent=self._settings.venue.privacy.need_consent)
+        trial = Roster(people, need_consent=self.roster.need_consent)
         forgotten = [(person.profile.person,) for person in people if not trial.remembered(person.profile.person)]
         steps: list[Step] = [
             ("put_person", [Person(None, one.profile).row() for one in people]),  # frees badges that change hands
@@ -287,14 +317,6 @@ class Hub:
             self.board.hub = {"state": "failing" if self.failing else broker, "why": why}
             await self.board.touch()
             await asyncio.sleep(PICTURE_EVERY_S)
-
-
-def _fingerprint(path: Path) -> tuple[int, int]:
-    try:
-        found = path.stat()
-    except OSError:
-        return (0, 0)
-    return found.st_mtime_ns, found.st_size
 
 
 async def run_hub(

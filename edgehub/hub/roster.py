@@ -48,7 +48,7 @@ class Roster:
     def __init__(self, people: Iterable[Person] = (), *, need_consent: bool = True) -> None:
         self._people = {person.profile.person: person for person in people}
         self._badges = {person.badge: person for person in people if person.badge is not None}
-        self._need_consent = need_consent
+        self.need_consent = need_consent
 
     @property
     def revision(self) -> int:
@@ -58,7 +58,7 @@ class Roster:
     def remembered(self, person: str) -> bool:
         """True for a guest whose visits may be kept."""
         known = self.of(person)
-        return known is not None and (not self._need_consent or bool(known.consent & REMEMBER))
+        return known is not None and (not self.need_consent or bool(known.consent & REMEMBER))
 
     def name(self, person: str) -> str | None:
         """The first name of a guest who agreed to be named on a screen."""
@@ -114,7 +114,7 @@ class Roster:
 
     def _travelling(self, profile: Profile) -> Profile:
         """Only what its purpose needs; a guest who agreed to nothing travels as a tombstone."""
-        if not self._need_consent or profile.erased:
+        if not self.need_consent or profile.erased:
             return profile
         if not profile.consent:
             return Profile(profile.person, profile.revision, erased=True)

@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 
 EPILOG = """\
 The hub takes the events of every gateway of a site, writes them down and only then acknowledges them;
-it hands out profiles of the guests in the registration file and reads it again when it changes.
+it hands out profiles of the guests in the registration file. Edits of that file and of zones.yaml are taken up
+within some seconds, but what counts as a badge is read at the start; a mistake keeps what was good.
 
 examples:
   edgehub hub --site dv-conference --host hub.local --ca ca.crt --cert hub.crt --key hub.key \\
@@ -42,16 +43,12 @@ def site_name(text: str) -> str:
     """The name of a site, by the rule of edgehub.yaml: a wildcard in it would open other sites' topics."""
     from edgehub.config import topic_name
 
+    if not text:
+        raise argparse.ArgumentTypeError("the name is empty (edgehub-hub.service takes it from /etc/edgehub/hub.env)")
     try:
         return topic_name(text)
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from error
-
-
-def _site(text: str) -> str:
-    if not text:
-        raise argparse.ArgumentTypeError("the name is empty (edgehub-hub.service takes it from /etc/edgehub/hub.env)")
-    return text
 
 
 def add_broker(parser: argparse.ArgumentParser, *, host: str | None = "127.0.0.1") -> None:
@@ -104,6 +101,7 @@ def _settings(args: argparse.Namespace) -> "HubSettings":
         mqtt=broker_settings(args),
         database=args.db,
         registration=args.registration,
+        zones=args.zones,
         venue=Venue() if args.zones is None else load_venue(args.zones),
         page=(host or "127.0.0.1", int(port)) if args.page else None,
         speed=args.speed,

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import structlog
 
+from edgehub.config import load_venue
 from edgehub.core.profile import Profile
 from edgehub.core.venue import BadgeScheme, Privacy, Venue, Zone
 from edgehub.core.wire import (
@@ -45,6 +46,12 @@ REGISTRATION = """badge,first_name,colour,bands,consent
 1042,Kim,teal,abba;queen,lights;music;screen;analytics
 1043,Jo,#ff0000,,lights
 1044,Al,red,,
+"""
+
+ZONES = """version: 1
+badges: {ibeacon: f7826da6-4fa2-4e98-8024-bc5b71e0893e/1}
+zones: {bar: {name: Bar}}
+privacy: {need_consent: true, screens_show: first names}
 """
 
 
@@ -107,7 +114,9 @@ def stay(seq: int, event_type: str, person: str, zone: str = "bar", **body: Any)
 
 
 @asynccontextmanager
-async def hub_at(broker: Broker, directory: Path, *, registration: bool = True) -> AsyncIterator[Hub]:
+async def hub_at(
+    broker: Broker, directory: Path, *, registration: bool = True, zones: Path | None = None
+) -> AsyncIterator[Hub]:
     """A running hub."""
     stop, ready = asyncio.Event(), asyncio.get_running_loop().create_future()
 
@@ -117,7 +126,14 @@ async def hub_at(broker: Broker, directory: Path, *, registration: bool = True) 
     path = directory / "registration.csv"
     if registration and not path.exists():
         path.write_text(REGISTRATION)
-    settings = HubSettings("expo", broker.settings(), directory / "hub.db", path if registration else None, VENUE)
+    settings = HubSettings(
+        "expo",
+        broker.settings(),
+        directory / "hub.db",
+        path if registration else None,
+        VENUE if zones is None else load_venue(zones),
+        zones,
+    )
     async with asyncio.TaskGroup() as tasks:
         running = tasks.create_task(run_hub(settings, stop=stop, ready=tell))
         hub = await ready
@@ -362,6 +378,30 @@ async def test_a_withdrawal_is_not_lost_to_a_disk_that_refuses_once(broker: Brok
             other.execute("rollback")
         assert len(list(hub.roster)) == 3
         await until(lambda: len(list(hub.roster)) == 2)
+
+
+@pytest.mark.asyncio
+async def test_edits_of_the_zones_are_taken_up(broker: Broker, tmp_path: Path) -> None:
+    """Names, what screens show and whose consent is needed; a mistake and another kind of badge keep what was good."""
+    path = tmp_path / "zones.yaml"
+    path.write_text(ZONES)
+    async with hub_at(broker, tmp_path, zones=path) as hub, gateway_at(broker) as gateway:
+        person = await kim(gateway)
+        await until(lambda: len(gateway.profiles) == 3)
+        await gateway.send(stay(1, "visit.entered", person, entered_at=NOW_US, evidence={}))
+        await until(lambda: gateway.acks)
+        path.write_text(ZONES + "nonsense: 1\n")
+        with structlog.testing.capture_logs() as logs:
+            await until(lambda: "config.refused" in {line["event"] for line in logs})
+        assert [one["label"] for one in hub.board.snapshot()["people"]] == ["Kim"]
+        path.write_text(ZONES.replace("Bar", "The bar").replace("first names", "colours").replace("/1}", "/2}"))
+        await until(lambda: hub.board.snapshot()["zones"][0]["name"] == "The bar")
+        assert [one["label"] for one in hub.board.snapshot()["people"]] == [None]
+        assert (hub.venue.badges, hub.roster.name(person)) == (VENUE.badges, "Kim")
+        path.write_text(ZONES.replace("true", "false"))
+        await until(lambda: {one.first_name for one in gateway.profiles.values()} == {"Kim", "Jo", "Al"})
+        path.write_text(ZONES)
+        await until(lambda: {one.first_name for one in gateway.profiles.values()} == {"Kim", None})
 
 
 @pytest.mark.asyncio

@@ -113,7 +113,7 @@ def test_without_options_the_installed_folder_is_asked(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("command", ["status", "hub"])
-@pytest.mark.parametrize("site", ["a/+/#", "X/#", "", "$SYS"])
+@pytest.mark.parametrize("site", ["a/+/#", "X/#", "$SYS"])
 def test_a_name_no_site_can_have_is_refused(
     command: str, site: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
