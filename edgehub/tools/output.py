@@ -4,6 +4,8 @@ import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from shutil import copyfileobj
+from tempfile import TemporaryFile
 from typing import TextIO
 
 
@@ -21,16 +23,25 @@ def replacing(path: Path) -> Iterator[TextIO]:
     Raises:
         OSError: it cannot be written there.
     """
-    path = path.resolve()  # a link goes on pointing to where it points
     if path.exists() and not path.is_file():  # /dev/stdout and pipes have no place to take
-        with path.open("w", encoding="utf-8") as file:
+        with TemporaryFile("w+", encoding="utf-8") as file, path.open("w", encoding="utf-8") as out:
             yield file
+            file.seek(0)
+            copyfileobj(file, out)
         return
+    path = path.resolve()  # a link goes on pointing to where it points
     beside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        with beside.open("w", encoding="utf-8") as file:
+        with _made(beside, path) as file:
             yield file
         beside.replace(path)
     except BaseException:
         beside.unlink(missing_ok=True)
         raise
+
+
+def _made(beside: Path, path: Path) -> TextIO:
+    try:
+        return beside.open("w", encoding="utf-8")
+    except OSError as error:  # name the file that was asked for
+        raise OSError(error.errno, error.strerror, str(path)) from error

@@ -104,7 +104,7 @@ def _in_order(path: Path, notes: Notes) -> Iterator[Heard]:
             if t > last:
                 last = t
             elif last - t > LATE_S:
-                raise OutOfOrder(f"{path}: after line {number} a line is {last - t:.0f} s earlier than one before it")
+                raise OutOfOrder(f"{path}: past line {number} a line is {last - t:.6g} s earlier than one before it")
             yield Heard(last, receiver, beacon, rssi_dbm)
 
 

@@ -2,6 +2,8 @@
 
 import gzip
 import json
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -296,7 +298,7 @@ def test_lines_in_no_order_are_sorted(place, capsys):
 
     said = capsys.readouterr().err
     assert said.count("warning") == 1
-    assert "sorted by time" in said
+    assert "turned.jsonl: past line 0 a line is 119 s earlier than one before it; everything is sorted by time" in said
 
 
 def test_a_receiver_nobody_knows_cannot_be_down(place, capsys):
@@ -313,3 +315,22 @@ def test_an_outage_needs_two_times(place, capsys, outage):
     with pytest.raises(SystemExit):
         replay(place, "--down", outage)
     assert "like pi-bar@600-1200" in capsys.readouterr().err
+
+
+def test_the_output_may_be_a_pipe_or_a_link(place):
+    """/dev/stdout is written straight through; a link goes on pointing to its file."""
+    replay(place)
+    words = ["replay", f"{place}/evening.jsonl.gz", "--zones", f"{place}/zones.yaml", "--out", "/dev/stdout"]
+    done = subprocess.run([sys.executable, "-m", "edgehub", *words], capture_output=True, timeout=30, check=True)
+    assert done.stdout == (place / "out.jsonl").read_bytes()
+    (place / "link.jsonl").symlink_to(place / "real.jsonl")
+    replay(place, out="link.jsonl")
+    assert (place / "link.jsonl").is_symlink()
+    assert (place / "real.jsonl").read_bytes() == done.stdout
+
+
+def test_a_folder_that_is_not_there_is_named(place, capsys):
+    """With the name that was asked for; exit code 2."""
+    words = ["replay", f"{place}/evening.jsonl.gz", "--zones", f"{place}/zones.yaml", "--out", f"{place}/no/out.jsonl"]
+    assert main(words) == 2
+    assert f"'{place}/no/out.jsonl'" in capsys.readouterr().err
