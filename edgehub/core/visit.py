@@ -117,9 +117,8 @@ class Visits:
 
     def resume(self, visit: Visit, now: float) -> None:
         """Take up a visit that was open when the last process ended; it closes unless the guest is seen again."""
-        stay = _Stay(
-            visit, {"test": "resumed"}, visit.entered_at, counted=True, gone_since=visit.last_seen_at, resumed=True
-        )
+        stay = _Stay(visit, {"test": "resumed"}, visit.entered_at, counted=True, resumed=True)
+        stay.gone_since, stay.told_at = visit.last_seen_at, now
         self._stays[visit.person] = stay
         self._remind(now + RESUME_WITHIN_S, stay)
 

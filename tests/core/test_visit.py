@@ -88,9 +88,12 @@ def test_progress_is_reported_once_a_minute(visits: Visits) -> None:
 
 def test_a_visit_open_at_a_crash_goes_on_with_the_same_total(visits: Visits) -> None:
     """The guest stayed while the Pi restarted: same visit, same start."""
-    visits.resume(Visit("old", "ada", "bacon", entered_at=-600.0, last_seen_at=-10.0), now=0.0)
-    assert visits.enter("ada", "bacon", at=5.0, since=3.0, evidence={}) == []
-    (closed,) = visits.leave("ada", "bacon", at=65.0, until=60.0)
+    visits.resume(Visit("old", "ada", "bacon", entered_at=400.0, last_seen_at=990.0), now=1000.0)
+    assert visits.enter("ada", "bacon", at=1005.0, since=1003.0, evidence={}) == []
+    assert visits.advance(1059.0) == []
+    (progress,) = visits.advance(1061.0)
+    assert isinstance(progress, VisitProgressed)
+    (closed,) = visits.leave("ada", "bacon", at=1065.0, until=1060.0)
     assert (closed.visit.id, closed.visit.dwell_s) == ("old", 660.0)
 
 
