@@ -1,6 +1,13 @@
 """Shared by all tests: `--long` runs the long ones too."""
 
 import pytest
+from hypothesis import Phase, settings
+
+# Without the phase that traces every line to explain a failure: it makes passing tests several times slower. Without a
+# deadline: machines that run tests are busy, and no test of ours is about time.
+PHASES = (Phase.explicit, Phase.reuse, Phase.generate, Phase.target, Phase.shrink)
+settings.register_profile("edgehub", phases=PHASES, deadline=None)
+settings.load_profile("edgehub")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -171,7 +171,7 @@ class Lighting:
             if room.due is not None and room.due <= now:
                 room.plan(now)
             self._refuse(room, now)
-            room.renew(now - STALE_S, now)
+            room.renew(STALE_S, now)
         wishes = [self._next(name, bridge, now) for name, bridge in self._bridges.items()]
         self._stirred, self._deadline = False, min(self._deadlines(now), default=None)
         return [wish for wish in wishes if wish is not None]

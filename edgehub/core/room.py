@@ -166,9 +166,10 @@ class Room:
         news = [self.sharing.lit(name, now) for name, each in lamps.items() if shown and each.wanted == look]
         return any(news)
 
-    def renew(self, older_than: float, now: float) -> bool:
-        """Drop wishes older than that for new ones, of what is right now. True when there were any."""
-        old = [lamp for lamp in self._lamps.values() if lamp.pending and lamp.wished_at <= older_than]
+    def renew(self, stale_s: float, now: float) -> bool:
+        """Drop wishes that old for new ones, of what is right now. True when there were any."""
+        # The very sum that the deadline is: rounded another way, the deadline would pass and nothing would be done.
+        old = [lamp for lamp in self._lamps.values() if lamp.pending and lamp.wished_at + stale_s <= now]
         for lamp in old:
             lamp.wished_at = now
         return bool(old)

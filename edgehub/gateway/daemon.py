@@ -57,6 +57,8 @@ from edgehub.process import CannotStart, settle
 
 log = structlog.get_logger("edgehub.gateway")
 
+SHORTEST_WAIT_S = 0.001
+"""Less than a lamp or a visit can tell; no deadline, however it was worked out, keeps the processor busy."""
 STATUS_EVERY_S = 5.0
 """How often counters in the status are brought up to date; a change of state is told at once."""
 
@@ -217,7 +219,7 @@ class Gateway:
         """How long nothing is due, s."""
         decision, lamps = self.engine.next_deadline()
         due = [at for at in (None if decision is None else self.radio.clock.at(decision), lamps) if at is not None]
-        return max(0.0, min(due) - real) if due else None
+        return max(SHORTEST_WAIT_S, min(due) - real) if due else None
 
     def _perform(self, effects: Sequence[Effect], now: Moment) -> None:
         written: list[Record | KeepVisit | DropVisit] = []

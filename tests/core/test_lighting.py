@@ -409,3 +409,17 @@ def test_extra_ticks_change_nothing(events: list[tuple[float, str, str]], ticks:
     ticked.run(moves(events), 75, extra_ticks=ticks)
     told = [[(c.sent_at, c.wish) for c in each.bridges["hall"].commands] for each in (plain, ticked)]
     assert told[0] == told[1]
+
+
+@pytest.mark.parametrize("wished_at", [1.1, 0.1, 2.3, 1 / 3, 1e9 + 0.1])
+def test_a_deadline_that_came_is_dealt_with(wished_at: float) -> None:
+    """Whatever way 10 s round: after a deadline the next one lies ahead, so nobody asks for ever."""
+    lighting = Lighting({"bar": ZoneLights("hall", "Lounge")}, {})
+    lighting.take(RoomsKnown("hall", {"Lounge": RoomLamps(("1", "2"))}), wished_at)
+    lighting.arrive("bar", "ada", "#ff8800", wished_at)
+    now = wished_at
+    for _ in range(50):
+        lighting.advance(now)
+        due = lighting.next_deadline()
+        assert due is None or due > now
+        now = now + 0.7 if due is None else due
