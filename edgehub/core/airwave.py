@@ -16,16 +16,14 @@ from dataclasses import dataclass
 from struct import Struct
 from typing import Any, Final
 
-from edgehub.core.advert import COMPANY_SLOTS, SERVICE_SLOTS, Advertisement
+from edgehub.core.advert import COMPANY_SLOTS, Advertisement
+from edgehub.core.decode import MANUFACTURER_DATA, SERVICE_DATA_16, structures
 
 VERSION: Final = 1
 MAX_LINE_BYTES: Final = 4096
 """A longer opening line is not ours."""
 
 _HEADER: Final = Struct("<dbB6sB")
-_MANUFACTURER: Final = 0xFF  # AD type "manufacturer specific data": company id, then its bytes
-_SERVICE: Final = 0x16  # AD type "service data, 16-bit UUID": UUID, then its bytes
-_SLOTS_OF_TYPE: Final = {_MANUFACTURER: COMPANY_SLOTS, _SERVICE: SERVICE_SLOTS}
 # A cache smaller than the crowd costs more than none (speed.md), so these hold some 2,000 badges with four frames
 # each. Phones rotate their addresses, so a full cache is dropped whole rather than kept for ever.
 _MAX_CACHED: Final = 8192
@@ -101,30 +99,14 @@ def advertising_data(payloads: tuple[tuple[int, bytes], ...], flags: int = 0x06)
     """Return the advertising payload a beacon would send for ``(slot, bytes)`` structures: the inverse of `payloads`."""
     parts = [bytes((2, 0x01, flags))]
     for slot, payload in payloads:
-        kind = _MANUFACTURER if slot in COMPANY_SLOTS else _SERVICE
+        kind = MANUFACTURER_DATA if slot in COMPANY_SLOTS else SERVICE_DATA_16
         parts.append(bytes((len(payload) + 3, kind)) + slot.to_bytes(2, "little") + payload)
     return b"".join(parts)
 
 
 def payloads(advertising: bytes) -> tuple[tuple[int, bytes], ...]:
-    """Return the structures edgehub reads as ``(slot, bytes)`` in the order of the packet.
-
-    A length of zero ends the payload early, and a structure that overruns it is not used
-    (Bluetooth Core 5.4, Vol 3 Part C, 11).
-    """
-    found: tuple[tuple[int, bytes], ...] = ()
-    offset, end = 0, len(advertising)
-    while offset < end and (length := advertising[offset]):
-        following = offset + 1 + length
-        if following > end:
-            break
-        slots = _SLOTS_OF_TYPE.get(advertising[offset + 1]) if length > 2 else None
-        if slots:
-            slot = advertising[offset + 2] | advertising[offset + 3] << 8
-            if slot in slots:
-                found += ((slot, advertising[offset + 4 : following]),)
-        offset = following
-    return found
+    """Return the structures edgehub reads as ``(slot, bytes)`` in the order of the packet."""
+    return tuple(structures(advertising))
 
 
 class Decoder:
