@@ -4,7 +4,7 @@ import asyncio
 import json
 import sqlite3
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, closing
 from pathlib import Path
 from typing import Any
@@ -32,6 +32,7 @@ from edgehub.core.wire.envelope import batch, draft, place
 from edgehub.hub.daemon import Hub, HubSettings, run_hub
 from edgehub.mqtt import Message, Mqtt
 from tests.fakes.broker import Broker
+from tests.fakes.waiting import until
 
 TOPICS = SiteTopics("expo")
 PI = TOPICS.gateway("pi")
@@ -59,13 +60,6 @@ privacy: {need_consent: true, screens_show: first names}
 def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
     with Broker(tmp_path_factory.mktemp("mosquitto")) as made:
         yield made
-
-
-async def until(fact: Callable[[], Any], within_s: float = 8.0) -> None:
-    """Wait until something is so."""
-    async with asyncio.timeout(within_s):
-        while not fact():  # noqa: ASYNC110  # facts of several parties, none of which has an event to wait for
-            await asyncio.sleep(0.02)
 
 
 class Gateway:

@@ -2,11 +2,10 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -29,6 +28,7 @@ from edgehub.gateway.sync import Listeners, Sync
 from edgehub.mqtt import Message, Mqtt
 from tests.fakes.broker import Broker
 from tests.fakes.gateway import event
+from tests.fakes.waiting import until
 
 TOPICS = SiteTopics("expo")
 PI = TOPICS.gateway("pi")
@@ -38,13 +38,6 @@ PI = TOPICS.gateway("pi")
 def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
     with Broker(tmp_path_factory.mktemp("mosquitto")) as made:
         yield made
-
-
-async def until(fact: Callable[[], Any], within_s: float = 8.0) -> None:
-    """Wait until something is so."""
-    async with asyncio.timeout(within_s):
-        while not fact():  # noqa: ASYNC110  # facts of several parties, none of which has an event to wait for
-            await asyncio.sleep(0.02)
 
 
 class Hub:
