@@ -1,0 +1,61 @@
+"""A fact: something the hub was told about a guest, through whichever door, in the hub's own words.
+
+Every door (MQTT, HTTP, a dropped file, a stamp, the phone app, the staff) ends here. Facts are only ever added, so
+that everything else the hub knows (who is who, profiles, attributes) can be folded from them again.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+PERSON = "person"
+"""Kind of the random id per site that the hub gives; the only one that gateways know."""
+BADGE = "badge"
+"""Kind of a worn badge, in its canonical spelling. It names a guest only for a time: badges are handed on."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Identifier:
+    """One name of a guest in one system: its kind (`email`, `crm`, `app` …) and its normalised value."""
+
+    kind: str
+    value: str
+
+    def __str__(self) -> str:
+        return f"{self.kind}:{self.value}"
+
+    @classmethod
+    def parse(cls, text: str) -> "Identifier":
+        """The inverse of `str`. Raises ValueError when there is no kind or no value."""
+        kind, colon, value = text.partition(":")
+        if not (kind and colon and value):
+            raise ValueError(f'"{text}" is not KIND:VALUE, for example email:kim@example.org')
+        return cls(kind, value)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fact:
+    """One thing told, once: the same ``key`` from the same ``source`` again is the same fact.
+
+    Wall times are µs since 1970. ``ids`` name the guest it is about, the strongest first; that all of them are one
+    guest is part of what is told. ``values`` are official variables of the data layer; for the types of the wire
+    contract (`visit.left` …) they are the body of the event.
+    """
+
+    source: str
+    """Who told: `gateway/pi-bar`, or a source of data_layer.yaml such as `crm`; `staff` for people at the hub."""
+    key: str
+    type: str
+    """`identify`, `alias`, `track`, `badge`, `consent`, `stamp`, `seen`, `merge`, `unmerge`, or an event type of the wire contract."""
+    at_us: int
+    """When it happened, as corrected as it can be."""
+    received_us: int
+    ids: tuple[Identifier, ...] = ()
+    values: Mapping[str, Any] = field(default_factory=dict)
+    name: str | None = None
+    """What was tracked (`purchase`, `session_booked` …), for `track` alone."""
+
+    @property
+    def subject(self) -> Identifier | None:
+        """The guest it belongs to, if it is about one."""
+        return self.ids[0] if self.ids else None
