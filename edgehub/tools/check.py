@@ -44,7 +44,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     check.add_argument("--state", type=Path, metavar="DIR", help="where learned.yaml is; default: as the daemon's")
     check.add_argument("--json", action="store_true", help="one JSON object for programs")
     schema = commands.add_parser("schema", help="JSON Schema for editors", formatter_class=raw)
-    schema.add_argument("name", nargs="?", default="zones", help="edgehub, zones (default) or secrets")
+    schema.add_argument("name", nargs="?", default="zones", help="edgehub, zones (default), data_layer or secrets")
     schema.add_argument("--write", type=Path, metavar="DIR", help="write all of them into this folder instead")
 
 
@@ -58,13 +58,33 @@ def run(args: argparse.Namespace) -> int:
 def _check(directory: Path, state: Path | None, *, as_json: bool) -> int:
     from edgehub.config import ConfigError, load
 
+    problems, config = _data_layer(directory), None
     try:
         config = load(directory, state)
+        problems = [*config.warnings, *problems]
     except ConfigError as error:
-        _print_json(error.problems) if as_json else _print_mistakes(error.problems)
-        return 2
-    _print_json(config.warnings, config) if as_json else _print_fine(config)
-    return 0
+        problems = [*error.problems, *problems]
+    fine = config if all(problem.severity == "warning" for problem in problems) else None
+    if as_json:
+        _print_json(problems, fine)
+    elif fine is None:
+        _print_mistakes(problems)
+    else:
+        _print_fine(fine, problems)
+    return 0 if fine else 2
+
+
+def _data_layer(directory: Path) -> "list[Problem]":
+    """What is wrong with data_layer.yaml, which only a hub has."""
+    from edgehub.config import ConfigError
+    from edgehub.config.data_layer import FILE, load_data_layer
+
+    if not (directory / FILE).exists():
+        return []
+    try:
+        return list(load_data_layer(directory).warnings)
+    except ConfigError as error:
+        return list(error.problems)
 
 
 def _print_mistakes(problems: "Iterable[Problem]") -> None:
@@ -74,8 +94,8 @@ def _print_mistakes(problems: "Iterable[Problem]") -> None:
     print(f"\n{count} {'mistake' if count == 1 else 'mistakes'} to mend.")
 
 
-def _print_fine(config: "Config") -> None:
-    for warning in config.warnings:
+def _print_fine(config: "Config", warnings: "Iterable[Problem]") -> None:
+    for warning in warnings:
         print(f"warning: {warning}\n")
     print(f"The configuration in {config.directory} is fine.")
     for line in summary(config):
