@@ -4,9 +4,9 @@ Every door (MQTT, HTTP, a dropped file, a stamp, the phone app, the staff) ends 
 that everything else the hub knows (who is who, profiles, attributes) can be folded from them again.
 """
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 PERSON = "person"
 """Kind of the random id per site that the hub gives; the only one that gateways know."""
@@ -59,3 +59,12 @@ class Fact:
     def subject(self) -> Identifier | None:
         """The guest it belongs to, if it is about one."""
         return self.ids[0] if self.ids else None
+
+
+Taken = Literal["new", "again", "conflict"]
+"""What became of a fact: kept; known already; or its key is known with other content, which is noted and changes nothing."""
+Take = Callable[[Sequence[Fact]], Awaitable[Sequence[Taken]]]
+"""Where every door ends: keeps facts, and returns after the commit what became of each, in their order.
+
+Raises StoreError (of the hub's store) when nothing of it could be kept: the door says so, and the sender comes again.
+"""
