@@ -74,9 +74,10 @@ class Board:
             self._version += 1
             self._changed.notify_all()
 
-    def take_status(self, gateway: str, status: Status) -> None:
-        """A gateway said how it is."""
-        self._gateways[gateway] = succeed(self._gateways.get(gateway), status)
+    def take_status(self, gateway: str, status: Status) -> Status:
+        """A gateway said how it is; what is known of it now, for a death of an earlier life is ignored."""
+        known = self._gateways[gateway] = succeed(self._gateways.get(gateway), status)
+        return known
 
     def take_count(self, zone: str, count: int) -> None:
         """A gateway said how many are in a zone."""

@@ -17,9 +17,11 @@ import structlog
 
 from edgehub.config import ConfigError, MqttSettings, Registration, load_venue, read_registration
 from edgehub.core.venue import Venue
-from edgehub.core.wire import Ask, HubStatus, SiteTopics, Status, WireError, pages
+from edgehub.core.wire import Anchor, Ask, Command, HubStatus, SiteTopics, Status, WireError, pages
 from edgehub.core.wire.fields import an_integer, need, read_object
+from edgehub.hub.births import Births
 from edgehub.hub.board import Board
+from edgehub.hub.clocks import Clocks
 from edgehub.hub.follow import follow
 from edgehub.hub.intake import Delivery, Intake, Work
 from edgehub.hub.ledger import Ledger, Stay
@@ -34,6 +36,9 @@ PICTURE_EVERY_S = 0.5
 MOST_READ = 100
 """Messages read ahead of the commit; more wait unread."""
 GOODBYE_S = 1.0
+DOUBTS_EVERY_S = 5.0
+COMMAND_WITHIN_US = 60_000_000
+"""A command that arrives later has no effect."""
 PROFILE_EXPIRY_S = 60
 """Profiles are personal: a broker keeps them no longer for a gateway that is slow."""
 
@@ -76,12 +81,19 @@ class Hub:
         self.mqtt = Mqtt(
             settings.mqtt,
             f"{settings.site}-hub",
-            subscriptions=[(every.events("+"), 1), (every.ask, 1), (every.status, 1), (self._topics.zone("+"), 1)],
+            subscriptions=[
+                (every.events("+"), 1),
+                (every.ask, 1),
+                (every.anchor, 1),
+                (every.status, 1),
+                (self._topics.zone("+"), 1),
+            ],
             will=Will(self._topics.hub_status, HubStatus("offline", self.generation).to_json()),
         )
         self._deliveries: asyncio.Queue[Delivery] = asyncio.Queue(MOST_READ)
         self._changing = asyncio.Lock()
         """Held from reading the roster to changing it: of two changes at once the later would undo the first."""
+        self._births = Births()
         self.failing: str | None = None
 
     async def load(self) -> None:
@@ -92,7 +104,13 @@ class Hub:
         self.ledger = Ledger(stays)
         self.roster = Roster(people, need_consent=self.venue.privacy.need_consent)
         received = await self._store.select("received")
-        self.intake = Intake(received, self.ledger, self.roster.remembered, self.generation)
+        self.intake = Intake(
+            received,
+            self.ledger,
+            self.roster.remembered,
+            self.generation,
+            Clocks((gateway, boot, mono, wall) for gateway, boot, mono, wall in await self._store.select("anchors")),
+        )
         self.board = Board(
             settings.site,
             self.venue,
@@ -111,6 +129,7 @@ class Hub:
             "conflicts": conflicts,
             "quarantined": quarantined,
             "shed": shed,
+            "lost": 0,
         }
 
     async def run(self) -> None:
@@ -118,6 +137,7 @@ class Hub:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._listen(), name="hub intake")
             tasks.create_task(self._keep(), name="hub commits")
+            tasks.create_task(self._doubt(), name="hub doubts")
             if self._settings.zones is not None:
                 tasks.create_task(follow(self._settings.zones, self._read_zones), name="hub zones")
             if self._settings.registration is not None:
@@ -164,10 +184,12 @@ class Hub:
                 case ["up", "events", _]:
                     await self._deliveries.put(Delivery.read(gateway, message.payload))
                     await asyncio.sleep(0)  # a commit that has returned is acknowledged before the next is read
+                case ["up", "anchor"]:
+                    await self._deliveries.put(Delivery(gateway, anchor=Anchor.read(message.payload).at))
                 case ["up", "ask"]:
                     await self._answer(gateway, Ask.read(message.payload))
                 case ["status"] if gateway != "hub":
-                    self.board.take_status(gateway, Status.read(message.payload))
+                    self._births.take(gateway, self.board.take_status(gateway, Status.read(message.payload)))
                 case [zone] if gateway == "zones":
                     raw = read_object(message.payload, limit=1024)
                     self.board.take_count(zone, an_integer(need(raw, "count"), "count"))
@@ -176,11 +198,14 @@ class Hub:
 
     async def _commit(self, deliveries: Iterable[Delivery]) -> None:
         work = self.intake.work(deliveries, wall_us())
-        if not await self._write(work.steps()):
+        if not (await self._correct(work) and await self._write(work.steps())):
             return  # nothing is acknowledged, so everything comes again
         self.intake.settle(work)
         self._count(work)
         self.board.take_lights(work.lights, work.latest_us)
+        now = asyncio.get_running_loop().time()
+        for (gateway, _, partition), (epoch, got) in work.received.items():
+            self._births.see(gateway, epoch, partition, got, now)
         for gateway, ack in self.intake.acks(work.received):
             await self.mqtt.publish(self._topics.gateway(gateway).ack, ack.to_json())
 
@@ -192,22 +217,56 @@ class Hub:
         totals["quarantined"] += len(work.quarantine)
         totals["shed"] += sum(row[4] for row in work.shed)
 
+    async def _correct(self, work: Work) -> bool:
+        """Correct what came before the anchors in this work; False when the store does not answer."""
+        try:
+            for gateway, anchor in work.anchors:
+                rows = await self._store.select("unanchored", gateway, anchor.boot_id)
+                self.intake.correct(work, gateway, anchor, rows)
+        except (StoreError, OSError) as error:
+            self._fail(error)
+            return False
+        return True
+
     async def _write(self, steps: Iterable[Step]) -> bool:
         try:
             await self._store.write(steps)
         except (StoreError, OSError) as error:
-            if self.failing is None:
-                log.error("hub.store_failing", why=str(error))  # noqa: TRY400  # a state, told in a sentence
-            self.failing = str(error)
+            self._fail(error)
             return False
         self.failing = None
         return True
+
+    def _fail(self, error: Exception) -> None:
+        if self.failing is None:
+            log.error("hub.store_failing", why=str(error))
+        self.failing = str(error)
+
+    async def _doubt(self) -> None:
+        """Ask gateways whose words do not fit together to be born again."""
+        while True:
+            await asyncio.sleep(DOUBTS_EVERY_S)
+            for gateway in self._births.due(asyncio.get_running_loop().time()):
+                log.warning("hub.rebirth_asked", gateway=gateway)
+                command = Command(secrets.token_hex(8), wall_us() + COMMAND_WITHIN_US, "rebirth")
+                await self.mqtt.publish(self._topics.gateway(gateway).command, command.to_json())
+
+    async def _forget_epochs(self, gateway: str, ask: Ask) -> None:
+        """What has arrived of epochs that the gateway has nothing of any more is not kept for ever."""
+        gone = self.intake.forgettable(gateway, ask.marks, wall_us())
+        if not gone or not await self._write([("forget_received", [key for key, _ in gone])]):
+            return
+        self.intake.forget(key for key, _ in gone)
+        if lost := sum(gaps for _, gaps in gone):
+            self.board.totals["lost"] += lost
+            log.error("hub.events_lost", gateway=gateway, events=lost)
 
     async def _answer(self, gateway: str, ask: Ask) -> None:
         topics = self._topics.gateway(gateway)
         for mark in ask.marks:
             ack = self.intake.ack(gateway, mark.epoch, mark.partition)
             await self.mqtt.publish(topics.ack, ack.to_json())
+        await self._forget_epochs(gateway, ask)
         since = ask.profiles_since
         async with self._changing:
             if since > self.roster.revision and self.roster.revision:

@@ -17,6 +17,7 @@ from edgehub.core.profile import Profile
 from edgehub.core.venue import BadgeScheme, Privacy, Venue, Zone
 from edgehub.core.wire import (
     Ack,
+    Anchor,
     Ask,
     At,
     Epoch,
@@ -38,6 +39,7 @@ TOPICS = SiteTopics("expo")
 PI = TOPICS.gateway("pi")
 EPOCH = Epoch(1, "0123456789abcdef")
 NOW_US = time.time_ns() // 1000
+BUILD_US = 1_700_000_000_000_000
 VENUE = Venue(
     zones={"bar": Zone("bar", "Bar"), "stage": Zone("stage", "Stage")},
     badges=BadgeScheme("f7826da6-4fa2-4e98-8024-bc5b71e0893e", 1),
@@ -219,6 +221,138 @@ async def test_poison_is_set_aside_and_acknowledged(broker: Broker, tmp_path: Pa
         await until(lambda: gateway.acks[-1].watermark == 6)
     assert len(rows(tmp_path, "select why from quarantine")) == 4
     assert rows(tmp_path, "select seq from events where type = 'badge.unknown_count'") == [(1,), (4,), (6,)]
+
+
+@pytest.mark.asyncio
+async def test_a_lone_event_that_cannot_be_read_is_acknowledged(broker: Broker, tmp_path: Path) -> None:
+    """A batch that is not JSON is not acknowledged; sent alone, poison that still says who it is, is: and once."""
+    poison = stored(2).replace(b'"count":2', b'"count":NaN')
+    async with hub_at(broker, tmp_path), gateway_at(broker) as gateway:
+        await gateway.send(stored(1), poison)
+        await gateway.send(poison)
+        await until(lambda: gateway.acks)
+        assert (gateway.acks[-1].watermark, gateway.acks[-1].also) == (0, ((2, 2),))
+        await gateway.send(stored(1))
+        await gateway.send(poison)
+        await until(lambda: gateway.acks[-1].watermark == 2)
+    assert [why[:20] for (why,) in rows(tmp_path, "select why from quarantine")] == ["NaN is not a number "] * 2
+    assert rows(tmp_path, "select seq, type from events") == [(1, "badge.unknown_count"), (2, "unreadable")]
+
+
+def early(seq: int, event_type: str, monotonic_us: int, **body: Any) -> bytes:
+    """An event of a Pi whose clock stands at its build date, in 2023."""
+    at = At("boot", monotonic_us, BUILD_US + monotonic_us, "unsynced")
+    return place(draft(event_type, shed_class(event_type), at, body), Identity(EPOCH, 0, seq))
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("how", ["topic", "event"])
+async def test_events_of_an_unset_clock_are_corrected_by_an_anchor(broker: Broker, tmp_path: Path, how: str) -> None:
+    """Flagged until then; afterwards events and stays are right, those that came before it and those after (T2)."""
+    second, base_us = 1_000_000, NOW_US - 600_000_000
+    async with hub_at(broker, tmp_path) as hub, gateway_at(broker) as gateway:
+        person = await kim(gateway)
+        visit = {"visit": "v1", "person": person, "zone": "bar"}
+        await gateway.send(
+            early(1, "visit.entered", 10 * second, **visit, entered_at=BUILD_US + 5 * second, evidence={}),
+            early(2, "dwell.progress", 65 * second, **visit, dwell_s=60.0),
+        )
+        await until(lambda: gateway.acks)
+        assert rows(tmp_path, "select count(corrected_us) from events") == [(0,)]
+        assert rows(tmp_path, "select count(*) from unanchored") == [(2,)]
+        anchor = At("boot", 100 * second, base_us + 100 * second, "synced")
+        if how == "topic":
+            await gateway.client.publish(PI.anchor, Anchor(anchor).to_json())
+            await until(lambda: rows(tmp_path, "select count(*) from unanchored") == [(0,)])
+        else:
+            at = At("boot", 101 * second, base_us + 101 * second, "synced")
+            identity = Identity(EPOCH, 0, 3)
+            await gateway.send(place(draft("clock.anchor", "vital", at, anchor.to_json()), identity))
+            await until(lambda: gateway.acks[-1].watermark == 3)
+        assert rows(tmp_path, "select entered_us, seen_us from stays") == [
+            (base_us + 5 * second, base_us + 65 * second)
+        ]
+        bounds = {"entered_at": BUILD_US + 5 * second, "left_at": BUILD_US + 80 * second, "dwell_s": 75.0}
+        await gateway.send(early(4, "visit.left", 90 * second, **visit, **bounds))
+        await until(lambda: 4 in {high for ack in gateway.acks for _, high in (*ack.also, (0, ack.watermark))})
+        assert rows(tmp_path, "select wall_us from events where seq = 4") == [(BUILD_US + 90 * second,)]
+        corrected = rows(tmp_path, "select seq, corrected_us from events where seq <> 3 order by seq")
+        assert corrected == [(seq, base_us + at * second) for seq, at in ((1, 10), (2, 65), (4, 90))]
+        assert hub.ledger.dwell_s(person, NOW_US) == {"bar": 75.0}
+        assert rows(tmp_path, "select left_us from stays") == [(base_us + 80 * second,)]
+
+
+@pytest.mark.asyncio
+async def test_nothing_happened_later_than_the_hub_heard_of_it(broker: Broker, tmp_path: Path) -> None:
+    """A clock ten years ahead that is never set: its stays end by the time they were received."""
+    ahead_us = NOW_US + 3650 * 24 * 3600 * 1_000_000
+    async with hub_at(broker, tmp_path), gateway_at(broker) as gateway:
+        person = await kim(gateway)
+        at = At("boot", 1, ahead_us, "unsynced")
+        body = {"visit": "v1", "person": person, "zone": "bar", "entered_at": ahead_us - 5_000_000, "evidence": {}}
+        await gateway.send(place(draft("visit.entered", "visit", at, body), Identity(EPOCH, 0, 1)))
+        await until(lambda: gateway.acks)
+        [(entered_us,)] = rows(tmp_path, "select entered_us from stays")
+        assert NOW_US - 5_000_000 <= entered_us <= time.time_ns() // 1000 - 5_000_000
+
+
+@pytest.mark.asyncio
+async def test_receipts_of_erasures_are_kept(broker: Broker, tmp_path: Path) -> None:
+    """Up to which revision a gateway has confirmed; an older one takes nothing back."""
+    async with hub_at(broker, tmp_path), gateway_at(broker) as gateway:
+        await gateway.send(stored(1, "erasure.receipt", revision=8), stored(2, "erasure.receipt", revision=5))
+        await until(lambda: gateway.acks)
+    assert rows(tmp_path, "select gateway, revision from receipts") == [("pi", 8)]
+
+
+@pytest.mark.asyncio
+async def test_an_event_erased_after_it_was_sent_is_no_conflict(broker: Broker, tmp_path: Path) -> None:
+    """The gateway did not know that the hub had it; what the hub has stays until its own erasure."""
+    async with hub_at(broker, tmp_path), gateway_at(broker) as gateway:
+        await gateway.send(stored(1))
+        await gateway.send(stored(1, "event.erased", note=""), stored(2, "event.erased", note=""))
+        await until(lambda: gateway.acks and gateway.acks[-1].watermark == 2)
+    assert rows(tmp_path, "select count(*) from conflicts") == [(0,)]
+    assert rows(tmp_path, "select type from events") == [("badge.unknown_count",), ("event.erased",)]
+
+
+@pytest.mark.asyncio
+async def test_epochs_a_gateway_has_nothing_of_are_forgotten(broker: Broker, tmp_path: Path) -> None:
+    """A day after it was last heard of, unless the gateway still names it; what never arrived of it is told as lost."""
+    old, named = Epoch(1, "a" * 16), Epoch(2, "b" * 16)
+    async with hub_at(broker, tmp_path):
+        pass
+    with closing(sqlite3.connect(tmp_path / "hub.db")) as store, store:
+        insert = "insert into received (gateway, nonce, partition, start, watermark, ranges, heard_us) values "
+        long_ago = NOW_US - 25 * 3600 * 1_000_000
+        for nonce, ranges, heard_us in (
+            (old.nonce, "[[10, 12]]", long_ago),
+            (named.nonce, "[]", long_ago),
+            (EPOCH.nonce, "[]", NOW_US),
+        ):
+            store.execute(f"{insert} ('pi', '{nonce}', 0, 1, 7, '{ranges}', {heard_us})")
+        store.execute(f"{insert} ('pi-two', '{old.nonce}', 0, 1, 7, '[]', {long_ago})")
+    async with hub_at(broker, tmp_path) as hub, gateway_at(broker) as gateway:
+        await gateway.ask(0, Mark(named, 0, 7))
+        await until(lambda: gateway.pages)
+        kept = rows(tmp_path, "select gateway, nonce from received order by gateway, nonce")
+        assert kept == [("pi", EPOCH.nonce), ("pi", named.nonce), ("pi-two", old.nonce)]
+        assert hub.board.totals["lost"] == 2
+        await gateway.send(stored(8))
+        await until(lambda: any(ack.watermark == 8 for ack in gateway.acks))
+
+
+@pytest.mark.asyncio
+async def test_a_death_of_an_earlier_life_is_ignored(broker: Broker, tmp_path: Path) -> None:
+    """The will of a session that was taken over comes after the new birth, and changes nothing."""
+    async with hub_at(broker, tmp_path) as hub, gateway_at(broker) as gateway:
+        await until(lambda: hub.board.online() == ["pi"])
+        await gateway.client.publish(PI.status, Status("offline", "s0").to_json(), retain=True)
+        await gateway.client.publish(TOPICS.zone("bar"), b'{"zone":"bar","count":3}')
+        await until(lambda: hub.board.snapshot()["zones"][0]["count"] == 3)
+        assert hub.board.online() == ["pi"]
+        await gateway.client.publish(PI.status, Status("offline", "s1").to_json(), retain=True)
+        await until(lambda: hub.board.online() == [])
 
 
 @pytest.mark.asyncio
@@ -415,8 +549,7 @@ async def test_person_ids_last(broker: Broker, tmp_path: Path) -> None:
         gateway.pages.clear()
         async with hub_at(broker, tmp_path) as hub:
             await gateway.ask(hub.roster.revision)
-            await until(lambda: gateway.pages)
-            assert gateway.pages[-1].profiles == ()
+            await until(lambda: gateway.pages and gateway.pages[-1].profiles == ())
             assert hub.roster.name(person) == "Kim"
 
 

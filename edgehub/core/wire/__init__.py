@@ -5,10 +5,20 @@ message or a WireError. Unknown fields are ignored, so that a version can grow; 
 the hub sets aside and acknowledges.
 """
 
-from edgehub.core.wire.envelope import MAX_BATCH, MAX_EVENTS, At, Envelope, Epoch, Identity, Poison, read_batch
-from edgehub.core.wire.events import EventBody, body_dict, read_body, shed_class
+from edgehub.core.wire.envelope import (
+    MAX_BATCH,
+    MAX_EVENTS,
+    At,
+    Envelope,
+    Epoch,
+    Identity,
+    Poison,
+    lone_identity,
+    read_batch,
+)
+from edgehub.core.wire.events import EventBody, body_dict, compaction_key, read_body, shed_class
 from edgehub.core.wire.fields import WireError
-from edgehub.core.wire.messages import Ack, Anchor, Ask, Mark, PeerLevels
+from edgehub.core.wire.messages import Ack, Anchor, Ask, Command, Mark, PeerLevels
 from edgehub.core.wire.profiles import ProfilesPage, pages
 from edgehub.core.wire.status import HubStatus, Status, succeed
 from edgehub.core.wire.topics import GatewayTopics, SiteTopics
@@ -20,6 +30,7 @@ __all__ = [
     "Anchor",
     "Ask",
     "At",
+    "Command",
     "Envelope",
     "Epoch",
     "EventBody",
@@ -34,6 +45,8 @@ __all__ = [
     "Status",
     "WireError",
     "body_dict",
+    "compaction_key",
+    "lone_identity",
     "pages",
     "read_batch",
     "read_body",

@@ -176,6 +176,8 @@ class StoreShed:
     shed_class: str
     count: int
     ranges: list[Any]
+    why: str | None = None
+    """Unless it was for want of room: "never acknowledged"."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -185,6 +187,14 @@ class ErasureReceipt:
     type: ClassVar = "erasure.receipt"
     shed: ClassVar = "vital"
     revision: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventErased:
+    """What is left of an event about a guest who was erased before it was sent: its place in the sequence."""
+
+    type: ClassVar = "event.erased"
+    shed: ClassVar = "vital"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -213,6 +223,7 @@ EventBody = (
     | StoreCorrupt
     | StoreShed
     | ErasureReceipt
+    | EventErased
     | ClockAnchor
 )
 CATALOGUE: Mapping[str, type[EventBody]] = {body.type: body for body in EventBody.__args__}
@@ -232,6 +243,18 @@ def shed_class(event_type: str) -> str:
     """The class of an event type; a type this version does not know is a mere diagnostic."""
     body = CATALOGUE.get(event_type)
     return "diagnostic" if body is None else body.shed
+
+
+def compaction_key(event_type: str, body: Mapping[str, Any]) -> str | None:
+    """What a state is the state of: of two with one key only the later still says anything. None for other events."""
+    match event_type:
+        case "radio.state":
+            return f"radio {body.get('receiver')}"
+        case "hue.state":
+            return f"hue {body.get('bridge')}"
+        case "config.applied" | "config.refused":
+            return "config"
+    return None
 
 
 def read_body(event_type: str, raw: Mapping[str, Any]) -> EventBody | None:

@@ -1,4 +1,4 @@
-"""The messages beside events, status and profiles: acknowledgements, questions, neighbours' levels, anchors."""
+"""The messages beside events, status and profiles: acknowledgements, questions, levels, anchors, commands."""
 
 from typing import Any
 
@@ -167,3 +167,27 @@ class Anchor:
     def read(cls, data: bytes) -> "Anchor":
         """Read an anchor. Raises WireError."""
         return cls(read_at(read_object(data, limit=MAX_MESSAGE)))
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """What the hub wants of a gateway: idempotent by its id, and of no effect after ``not_after`` (µs since 1970)."""
+
+    id: str
+    not_after_us: int
+    do: str
+    """"rebirth": say the birth again, ask again, and send what waits from the beginning."""
+
+    def to_json(self) -> bytes:
+        """As it is sent."""
+        return dump({"id": self.id, "not_after": self.not_after_us, "do": self.do})
+
+    @classmethod
+    def read(cls, data: bytes) -> "Command":
+        """Read a command. Raises WireError."""
+        raw = read_object(data, limit=MAX_MESSAGE)
+        return cls(
+            a_text(need(raw, "id"), "id", most=64),
+            an_integer(need(raw, "not_after"), "not_after"),
+            a_text(need(raw, "do"), "do", most=32),
+        )

@@ -58,6 +58,11 @@ class GatewayTopics:
         return f"{self.base}/down/profiles"
 
     @property
+    def command(self) -> str:
+        """What the hub wants done; never retained."""
+        return f"{self.base}/down/command"
+
+    @property
     def levels(self) -> str:
         """What the gateway's radio heard in the last second."""
         return f"{self.base}/peers/levels"

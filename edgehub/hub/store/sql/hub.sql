@@ -5,16 +5,51 @@ select value from meta where key = ?
 insert into meta (key, value) values (?, ?) on conflict (key) do update set value = excluded.value
 
 -- name: received
-select gateway, nonce, partition, start, watermark, ranges from received
+select gateway, nonce, partition, start, watermark, ranges, heard_us from received
 
 -- name: put_received
-insert into received (gateway, nonce, partition, start, watermark, ranges) values (?, ?, ?, ?, ?, ?)
+insert into received (gateway, nonce, partition, start, watermark, ranges, heard_us) values (?, ?, ?, ?, ?, ?, ?)
 on conflict (gateway, nonce, partition) do update
-set start = excluded.start, watermark = excluded.watermark, ranges = excluded.ranges
+set start = excluded.start, watermark = excluded.watermark, ranges = excluded.ranges, heard_us = excluded.heard_us
+
+-- name: forget_received
+delete from received where gateway = ? and nonce = ? and partition = ?
 
 -- name: insert_event
-insert into events (gateway, nonce, partition, seq, type, wall_us, received_us, hash, person, body)
-values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+-- An epoch that was forgotten because its gateway had nothing of it may come again from a restored card.
+insert or ignore into events (gateway, nonce, partition, seq, type, wall_us, received_us, hash, person, body, corrected_us)
+values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+
+-- name: anchors
+select gateway, boot_id, monotonic_us, wall_us from anchors
+
+-- name: put_anchor
+insert into anchors (gateway, boot_id, monotonic_us, wall_us) values (?, ?, ?, ?)
+on conflict (gateway, boot_id) do update set monotonic_us = excluded.monotonic_us, wall_us = excluded.wall_us
+
+-- name: flag_unanchored
+insert or ignore into unanchored (gateway, boot_id, start, nonce, partition, seq, monotonic_us)
+values (?, ?, ?, ?, ?, ?, ?)
+
+-- name: unanchored
+select start, nonce, partition, seq, monotonic_us, wall_us, type, body
+from unanchored join events using (gateway, nonce, partition, seq)
+where gateway = ? and boot_id = ?
+order by start, nonce, partition, seq
+
+-- name: correct_event
+update events set corrected_us = ? where gateway = ? and nonce = ? and partition = ? and seq = ?
+
+-- name: unflag
+delete from unanchored where gateway = ? and boot_id = ?
+
+-- name: put_receipt
+insert into receipts (gateway, revision, received_us) values (?, ?, ?)
+on conflict (gateway) do update set revision = excluded.revision, received_us = excluded.received_us
+where excluded.revision > receipts.revision
+
+-- name: receipts
+select gateway, revision, received_us from receipts
 
 -- name: note_conflict
 insert or ignore into conflicts (gateway, nonce, partition, seq, received_us, hash)
