@@ -48,7 +48,7 @@ class DataLayer:
 
     def __init__(self, settings: DataLayerSettings, scheme: BadgeScheme) -> None:
         self.settings = settings
-        self._scheme = scheme
+        self.scheme = scheme
         self._strength = {kind.kind: place for place, kind in enumerate(settings.kinds)}
 
     def read(self, source: str, raw: Mapping[str, Any]) -> Reading:
@@ -85,7 +85,7 @@ class DataLayer:
     def _take(self, variable: Variable, raw: Any, values: dict[str, Any], ids: list[Identifier]) -> None:
         if raw is None or raw == "":
             return  # a vendor's way to say nothing
-        value = normalised(variable.normalise, typed(variable.type, raw, self._scheme))
+        value = normalised(variable.normalise, typed(variable.type, raw, self.scheme))
         if variable.identifies is not None:
             ids.append(Identifier(variable.identifies, str(value)))
         elif variable.type == "badge":
