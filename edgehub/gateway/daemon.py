@@ -187,10 +187,11 @@ class Gateway:
             return
         # Imported here: a gateway without a page carries no web server in its memory (SPD8, SPD9).
         from edgehub.gateway.board import GatewayBoard
+        from edgehub.web.listen import Listen
         from edgehub.web.page import serve
 
         try:
-            url = await stack.enter_async_context(serve(GatewayBoard(self), web.host, web.port, pin=web.pin))
+            url = await stack.enter_async_context(serve(GatewayBoard(self), Listen(web.host, web.port), pin=web.pin))
         except OSError as error:  # a port that is taken is no reason to leave the lamps dark
             log.error("page.failed", listen=web.listen, why=str(error))  # noqa: TRY400  # says it all
         else:

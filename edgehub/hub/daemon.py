@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import structlog
 
@@ -19,6 +19,7 @@ from edgehub.config import ConfigError, MqttSettings, Registration, load_venue, 
 from edgehub.core.venue import Venue
 from edgehub.core.wire import Anchor, Ask, Command, HubStatus, SiteTopics, Status, WireError, pages
 from edgehub.core.wire.fields import an_integer, need, read_object
+from edgehub.hub.access import AccessFile
 from edgehub.hub.births import Births
 from edgehub.hub.board import Board
 from edgehub.hub.clocks import Clocks
@@ -29,6 +30,10 @@ from edgehub.hub.roster import Person, Roster
 from edgehub.hub.store import HubStore, Step, StoreError
 from edgehub.mqtt import Connected, Lost, Message, Mqtt, Will
 from edgehub.process import settle
+from edgehub.web.listen import Listen
+
+if TYPE_CHECKING:
+    from edgehub.web.login import Login
 
 log = structlog.get_logger("edgehub.hub")
 
@@ -57,7 +62,9 @@ class HubSettings:
     registration: Path | None = None
     venue: Venue = field(default_factory=Venue)
     zones: Path | None = None
-    page: tuple[str, int] | None = None
+    page: Listen | None = None
+    access: Path = Path("access.json")
+    """Users and keys; the file need not be there."""
     speed: float = 1.0
     boxes: Mapping[str, Any] = field(default_factory=dict)
 
@@ -378,6 +385,14 @@ class Hub:
             await asyncio.sleep(PICTURE_EVERY_S)
 
 
+def _login(path: Path, page: Listen) -> "Login":
+    """For the page: as soon as there is a user, or others than this machine may come."""
+    from edgehub.web.login import Login
+
+    access = AccessFile(path)
+    return Login(access.password_of, needed=lambda: not page.loopback or access.has_users, secure=page.tls)
+
+
 async def run_hub(
     settings: HubSettings, *, stop: asyncio.Event, ready: Callable[[Hub, str | None], Awaitable[None]] | None = None
 ) -> None:
@@ -394,7 +409,8 @@ async def run_hub(
         if settings.page is not None:
             from edgehub.web.page import serve
 
-            address = await exits.enter_async_context(serve(hub.board, *settings.page))
+            login = _login(settings.access, settings.page)
+            address = await exits.enter_async_context(serve(hub.board, settings.page, login=login))
         await exits.enter_async_context(hub.mqtt)
         tasks = await exits.enter_async_context(asyncio.TaskGroup())
         running = tasks.create_task(hub.run(), name="hub")

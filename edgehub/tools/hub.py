@@ -7,6 +7,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from edgehub.tools import access
+
 if TYPE_CHECKING:
     from edgehub.config import MqttSettings
     from edgehub.hub.daemon import Hub, HubSettings
@@ -20,6 +22,7 @@ examples:
   edgehub hub --site dv-conference --host hub.local --ca ca.crt --cert hub.crt --key hub.key \\
               --zones zones.yaml --registration registration.csv --db /var/lib/edgehub-hub/hub.db
   edgehub hub --site demo --host 127.0.0.1 --port 1883 --db hub.db --page 127.0.0.1:8080
+  edgehub hub user add kim          who may log in to the page; without any user it answers to this machine alone
 """
 
 
@@ -27,16 +30,18 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Describe the command."""
     parser.description = "Run the reference hub of a site."
     parser.epilog = EPILOG
-    parser.add_argument(
-        "--site", type=site_name, required=True, help="name of the site, as in the gateways' edgehub.yaml"
-    )
+    parser.add_argument("--site", type=site_name, help="name of the site, as in the gateways' edgehub.yaml")
     add_broker(parser)
     parser.add_argument("--db", type=Path, default=Path("hub.db"), metavar="FILE", help="the hub's memory (hub.db)")
     parser.add_argument("--registration", type=Path, metavar="FILE", help="registration.csv: who wears which badge")
     parser.add_argument("--zones", type=Path, metavar="FILE", help="zones.yaml: names of zones, what counts as a badge")
     parser.add_argument("--learned", type=Path, metavar="FILE", help="learned.yaml: where zones lie on the floor plan")
     parser.add_argument("--page", metavar="HOST:PORT", help="serve the venue's page there; port 0 takes a free one")
+    parser.add_argument("--tls-cert", type=Path, metavar="FILE", help="certificate of the page, to serve it as https")
+    parser.add_argument("--tls-key", type=Path, metavar="FILE", help="the key of that certificate")
+    parser.add_argument("--access", type=Path, metavar="FILE", help="users and keys (access.json, beside --db)")
     parser.add_argument("--speed", type=float, default=1.0, help="what the page says of a simulated venue's clock")
+    access.add_commands(parser)
 
 
 def site_name(text: str) -> str:
@@ -75,8 +80,18 @@ def broker_settings(args: argparse.Namespace) -> "MqttSettings":
 
 def run(args: argparse.Namespace) -> int:
     """Run until SIGTERM or SIGINT; 0 then, 2 when it cannot start."""
+    if args.command:
+        return access.run(args)
+    if args.site is None:
+        print("edgehub hub: --site is missing: the name of the site, as in the gateways' edgehub.yaml", file=sys.stderr)
+        return 2
+    return _serve(args)
+
+
+def _serve(args: argparse.Namespace) -> int:
     from edgehub.config import ConfigError
     from edgehub.hub.store import StoreError
+    from edgehub.web.listen import ListenError
 
     try:
         return asyncio.run(_run(_settings(args)))
@@ -84,7 +99,7 @@ def run(args: argparse.Namespace) -> int:
         print(error, file=sys.stderr)
     except StoreError as error:
         print(f"edgehub hub: {args.db}: {error}", file=sys.stderr)
-    except OSError as error:
+    except (OSError, ListenError) as error:
         print(f"edgehub hub: {error}", file=sys.stderr)
     return 2
 
@@ -93,9 +108,9 @@ def _settings(args: argparse.Namespace) -> "HubSettings":
     from edgehub.config import load_learned, load_venue
     from edgehub.core.venue import Venue
     from edgehub.hub.daemon import HubSettings
+    from edgehub.web.listen import Listen
 
     plan = None if args.learned is None else load_learned(args.learned).plan
-    host, _, port = (args.page or "").rpartition(":")
     return HubSettings(
         site=args.site,
         mqtt=broker_settings(args),
@@ -103,7 +118,8 @@ def _settings(args: argparse.Namespace) -> "HubSettings":
         registration=args.registration,
         zones=args.zones,
         venue=Venue() if args.zones is None else load_venue(args.zones),
-        page=(host or "127.0.0.1", int(port)) if args.page else None,
+        page=Listen.parse(args.page, args.tls_cert, args.tls_key) if args.page else None,
+        access=args.access or args.db.absolute().parent / access.FILE,
         speed=args.speed,
         boxes=(plan or {}).get("zones") or {},
     )
@@ -113,6 +129,8 @@ async def _run(settings: "HubSettings") -> int:
     from edgehub.hub.daemon import run_hub
 
     stop = asyncio.Event()
+    if settings.page is not None and (warning := settings.page.warning("the page")):
+        print(f"edgehub hub: {warning}", file=sys.stderr)
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     await run_hub(settings, stop=stop, ready=_ready)

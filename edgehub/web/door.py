@@ -7,34 +7,48 @@ over a network they cannot listen to; whoever needs more puts a proxy with TLS i
 import asyncio
 import base64
 import binascii
-import hmac
+import time
 
 from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler, Middleware
 
+from edgehub.web.backoff import Backoff
+from edgehub.web.secrecy import same
+
 WRONG_COSTS_S = 1.0
-"""A four-digit PIN then takes a guesser hours; all wrong guesses wait in one line."""
+"""All wrong guesses wait in one line, whoever makes them; whoever goes on guessing waits longer and longer."""
 
 
 def door(pin: str) -> Middleware:
     """Return a middleware that lets in whoever knows the PIN."""
     line = asyncio.Lock()
+    backoff = Backoff()
 
     @web.middleware
     async def ask(request: web.Request, handler: Handler) -> web.StreamResponse:
-        said = _said(request)
-        if said is not None and hmac.compare_digest(said.encode(), pin.encode()):
+        address, said = request.remote or "", _said(request)
+        if said is None:
+            return _please()
+        if (wait_s := backoff.wait_s(address, time.monotonic())) > 0:
+            retry = {hdrs.RETRY_AFTER: str(int(wait_s) + 1)}
+            return web.Response(status=429, text=f"Too many wrong PINs. Wait {wait_s:.0f} seconds.\n", headers=retry)
+        if same(said, pin):
+            backoff.right(address)
             return await handler(request)
-        if said is not None:
-            async with line:
-                await asyncio.sleep(WRONG_COSTS_S)
-        return web.Response(
-            status=401,
-            text="This page asks for the staff's PIN.\n",
-            headers={hdrs.WWW_AUTHENTICATE: 'Basic realm="edgehub: the PIN as password", charset="UTF-8"'},
-        )
+        backoff.wrong(address, time.monotonic())
+        async with line:
+            await asyncio.sleep(WRONG_COSTS_S)
+        return _please()
 
     return ask
+
+
+def _please() -> web.Response:
+    return web.Response(
+        status=401,
+        text="This page asks for the staff's PIN.\n",
+        headers={hdrs.WWW_AUTHENTICATE: 'Basic realm="edgehub: the PIN as password", charset="UTF-8"'},
+    )
 
 
 def _said(request: web.Request) -> str | None:

@@ -8,12 +8,19 @@ import asyncio
 import contextlib
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from aiohttp import hdrs, web
 
 from edgehub.web.door import door
+from edgehub.web.headers import add_headers
+from edgehub.web.listen import Listen
+from edgehub.web.serving import serving
+
+if TYPE_CHECKING:
+    from edgehub.web.login import Login
 
 STATIC = Path(__file__).parent / "static"
 FILES = {
@@ -28,17 +35,6 @@ SHORTEST_PAUSE_S = 0.2
 """Between two pictures: five a second look smooth, and a burst of events becomes one picture."""
 MAX_STREAMS = 64
 RETRY_MS = 2000
-
-HEADERS = {
-    "Content-Security-Policy": (
-        "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; "
-        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-    ),
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "Cache-Control": "no-store",
-}
 
 
 class Board(Protocol):
@@ -66,10 +62,12 @@ class Page:
         self._closing = False
         self.streams = 0
 
-    def application(self, pin: str | None = None) -> web.Application:
-        """The routes: the page, its files, the board as JSON and as a stream; behind a PIN when there is one."""
+    def application(self, pin: str | None = None, login: "Login | None" = None) -> web.Application:
+        """The routes: the page, its files, the board as JSON and as a stream; behind PIN or login where there is one."""
         app = web.Application(middlewares=[door(pin)] if pin else [])
-        app.on_response_prepare.append(_add_headers)
+        if login is not None:
+            login.guard(app)
+        app.on_response_prepare.append(add_headers)
         app.router.add_get("/", _file("index.html", "text/html"))
         for name, kind in FILES.items():
             app.router.add_get(f"/{name}", _file(name, kind))
@@ -146,18 +144,21 @@ class Page:
             self._news.notify_all()
 
 
-@contextlib.asynccontextmanager
-async def serve(board: Board, host: str, port: int, *, pin: str | None = None) -> AsyncIterator[str]:
-    """Serve the page while the context lasts; gives its URL. Port 0 takes a free one. Raises OSError when taken."""
-    runner = web.AppRunner(Page(board).application(pin), access_log=None, shutdown_timeout=1.0)
-    await runner.setup()
-    try:
-        site = web.TCPSite(runner, host, port)
-        await site.start()
-        bound = runner.addresses[0][1]
-        yield f"http://{'localhost' if host in ('127.0.0.1', '0.0.0.0', '::') else host}:{bound}/"  # noqa: S104
-    finally:
-        await runner.cleanup()
+def serve(
+    board: Board, listen: Listen, *, pin: str | None = None, login: "Login | None" = None
+) -> AbstractAsyncContextManager[str]:
+    """Serve the page while the context lasts; gives its URL.
+
+    Args:
+        board: what it shows.
+        listen: where.
+        pin: asked for, where there is one (a gateway's page).
+        login: asked for, where there is one (the hub's page).
+
+    Raises:
+        OSError: on entering, when the address is taken or a certificate cannot be used.
+    """
+    return serving(Page(board).application(pin, login), listen)
 
 
 def _file(name: str, kind: str) -> Callable[[web.Request], Awaitable[web.Response]]:
@@ -167,7 +168,3 @@ def _file(name: str, kind: str) -> Callable[[web.Request], Awaitable[web.Respons
         return web.Response(body=body, content_type=kind, charset="utf-8")
 
     return answer
-
-
-async def _add_headers(_request: web.Request, response: web.StreamResponse) -> None:
-    response.headers.update(HEADERS)

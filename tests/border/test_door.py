@@ -6,6 +6,7 @@ import aiohttp
 import pytest
 
 from edgehub.web import door
+from edgehub.web.listen import Listen
 from edgehub.web.page import serve
 from tests.fakes.board import FakeBoard
 
@@ -15,7 +16,7 @@ from tests.fakes.board import FakeBoard
 async def test_without_the_pin_nothing_is_shown(path: str) -> None:
     """Neither the page nor its data nor its files, whatever way one asks."""
     async with (
-        serve(FakeBoard(), "127.0.0.1", 0, pin="4711") as url,
+        serve(FakeBoard(), Listen(), pin="4711") as url,
         aiohttp.ClientSession() as session,
         session.get(url + path) as answer,
     ):
@@ -28,7 +29,7 @@ async def test_without_the_pin_nothing_is_shown(path: str) -> None:
 @pytest.mark.asyncio
 async def test_the_pin_opens_and_a_wrong_one_costs_time() -> None:
     """Any name with the right PIN; a guess takes a second."""
-    async with serve(FakeBoard(), "127.0.0.1", 0, pin="4711") as url, aiohttp.ClientSession() as session:
+    async with serve(FakeBoard(), Listen(), pin="4711") as url, aiohttp.ClientSession() as session:
         right, wrong = (aiohttp.encode_basic_auth("staff", pin) for pin in ("4711", "4712"))
         async with session.get(url + "api/board", headers={"Authorization": right}) as answer:
             assert answer.status == 200

@@ -12,6 +12,7 @@ from aiohttp import web
 from playwright.async_api import Browser, Page, async_playwright
 
 from edgehub.web import page as page_module
+from edgehub.web.listen import Listen
 from edgehub.web.page import serve
 from tests.fakes.board import NAMES, FakeBoard, person
 
@@ -93,7 +94,7 @@ async def browser() -> AsyncIterator[Browser]:
 @contextlib.asynccontextmanager
 async def visiting(browser: Browser, board: FakeBoard, **options: object) -> AsyncIterator[Visit]:
     """The page of this board, open in a browser."""
-    async with serve(board, "127.0.0.1", 0) as url, await browser.new_page(**WALL | options) as page:
+    async with serve(board, Listen()) as url, await browser.new_page(**WALL | options) as page:
         visit = Visit(page, board, url)
         page.on("pageerror", lambda error: visit.errors.append(str(error)))
         page.on("console", lambda message: visit.errors.append(message.text) if message.type == "error" else None)
@@ -232,7 +233,7 @@ async def test_a_lost_connection_is_said_and_mended(browser: Browser) -> None:
     board.show(person(1, "party"))
     async with contextlib.AsyncExitStack() as stack:
         first = await stack.enter_async_context(contextlib.AsyncExitStack())
-        url = await first.enter_async_context(serve(board, "127.0.0.1", 0))
+        url = await first.enter_async_context(serve(board, Listen()))
         tab = await stack.enter_async_context(await browser.new_page())
         await tab.goto(url)
         visit = Visit(tab, board, url)
@@ -241,7 +242,7 @@ async def test_a_lost_connection_is_said_and_mended(browser: Browser) -> None:
         await visit.until("#connection", "Connection lost")
         assert await tab.locator(".guest").count() == 1
         board.show()
-        await stack.enter_async_context(serve(board, "127.0.0.1", int(url.rsplit(":", 1)[1].strip("/"))))
+        await stack.enter_async_context(serve(board, Listen(port=int(url.rsplit(":", 1)[1].strip("/")))))
         await visit.until("#connection", "Live")
         assert await tab.locator(".guest").count() == 0
 
