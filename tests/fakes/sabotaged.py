@@ -1,0 +1,118 @@
+"""edgehub with one decision changed for the worse: the negative controls of the fault judge.
+
+    python -m tests.fakes.sabotaged WHAT run|hub OPTIONS…
+
+Each sabotage is one class of the product replaced by a subclass that decides one thing otherwise; all the rest is the
+product, started by its own command line. A judge who finds nothing wrong with these is worth nothing.
+"""
+
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+from edgehub import cli
+from edgehub.core.record import OutboxRow
+from edgehub.core.sequence import Received
+from edgehub.core.wire import Ack, Envelope, Epoch, Poison
+from edgehub.gateway import daemon as gateway_daemon
+from edgehub.gateway.store import journal
+from edgehub.gateway.store.database import Database
+from edgehub.gateway.store.journal import Journal
+from edgehub.gateway.sync import Sync
+from edgehub.hub import daemon as hub_daemon
+from edgehub.hub.intake import Intake, Work
+
+
+class TrustingSync(Sync):
+    """Believes that a PUBACK is delivery: deletes what the broker has taken."""
+
+    async def _send(self, partition: int, rows: Sequence[OutboxRow]) -> bool:
+        sent = await super()._send(partition, rows)
+        if sent and await self.mqtt.flush(1.0):
+            await self._store._journal._database.write([("delete_row", [(row.id,) for row in rows])])
+            for row in rows:
+                self._pump.take(Ack(row.epoch, partition, 0, ((row.seq, row.seq),)))
+        return sent
+
+
+class HastyDatabase(Database):
+    """Saves the sync of each commit: `synchronous=NORMAL`, because "WAL is safe"."""
+
+    async def _configure(self, connection: Any) -> None:
+        await super()._configure(connection)
+        await connection.execute_fetchall("pragma synchronous=normal")
+
+
+class FrugalJournal(Journal):
+    """Goes on in the epoch it finds, instead of beginning its own: numbers can repeat after a rollback."""
+
+    async def _begin_epoch(self) -> None:
+        found = await self._database.select("scan_epochs", 0, 2**53)
+        await super()._begin_epoch()
+        if found:
+            start, nonce, _ = found[-1]
+            mine = self.epoch
+            await self._database.write([("forget_epochs", [(mine.start + 1,)])])
+            self.epoch = Epoch(start, nonce)
+            rows = await self._database.select("scan_outbox", 0, 2**53)
+            self._next_seq = {0: max((row[2] for row in rows if row[0] == start), default=0) + 1}
+
+
+class BlindJournal(Journal):
+    """Believes every byte it reads: what was altered on the disk is sent as if it were sound."""
+
+    async def page(self, after: int, limit: int) -> list[OutboxRow]:
+        rows = await self._database.select("page", after, limit)
+        return [OutboxRow(row[0], Epoch(row[1], row[2]), *row[3:6]) for row in rows]
+
+
+class ForgetfulSync(Sync):
+    """Never asks a hub that was born again what it still has."""
+
+    async def _put_question(self) -> None:
+        self._unanswered = False
+
+
+class CredulousIntake(Intake):
+    """Takes whatever comes as new."""
+
+    def _take(self, work: Work, gateway: str, event: Envelope | Poison, digest: bytes, now_us: int) -> None:
+        one = event.identity
+        known = self._copy(work, gateway, one.epoch, one.partition)
+        work.received[gateway, one.epoch.nonce, one.partition] = one.epoch, Received()
+        super()._take(work, gateway, event, digest, now_us)
+        known.add(one.seq)
+        work.received[gateway, one.epoch.nonce, one.partition] = one.epoch, known
+
+
+class StubbornIntake(Intake):
+    """Waits for ever for events that a gateway said it gave up."""
+
+    def _shed(self, work: Work, gateway: str, body: Any, now_us: int) -> None:
+        work.shed.append((gateway, body.epoch, body.partition, body.shed_class, body.count, now_us))
+
+
+def _replace(module: Any, name: str, by: type) -> Callable[[], None]:
+    return lambda: setattr(module, name, by)
+
+
+SABOTAGE: Mapping[str, Callable[[], None]] = {
+    "delete-on-puback": _replace(gateway_daemon, "Sync", TrustingSync),
+    "synchronous-normal": _replace(journal, "Database", HastyDatabase),
+    "same-epoch": _replace(sys.modules["edgehub.gateway.store"], "Journal", FrugalJournal),
+    "no-checksum": _replace(sys.modules["edgehub.gateway.store"], "Journal", BlindJournal),
+    "no-question": _replace(gateway_daemon, "Sync", ForgetfulSync),
+    "no-dedupe": _replace(hub_daemon, "Intake", CredulousIntake),
+    "no-shed": _replace(hub_daemon, "Intake", StubbornIntake),
+}
+
+
+def main(words: Iterable[str]) -> int:
+    """Do the damage, then run the product."""
+    what, *command = words
+    SABOTAGE[what]()
+    return cli.main(command)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
