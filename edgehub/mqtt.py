@@ -228,7 +228,7 @@ class Mqtt:
         self.complaint: str | None = None
         """What the broker refused of us since the connection was made."""
         self.unheard: str | None = None
-        """The last topic we published to without any subscriber."""
+        """The last topic we published to without any subscriber; None once somebody listens to it."""
         self.dropped = 0
         """Messages given up because nobody took them in time."""
 
@@ -355,6 +355,8 @@ class Mqtt:
             self.complaint = f"the broker refuses what we publish to {topic}: {why}"
         elif reason == NO_SUBSCRIBER:
             self.unheard = topic
+        elif topic == self.unheard:
+            self.unheard = None
 
     def _ready(self, link: _Link) -> None:
         self.connected, self.why, self.complaint, self.unheard = True, "", None, None

@@ -195,6 +195,8 @@ class Sync:
             return self.mqtt.complaint
         if not self.hub_online:
             return "no hub is online; events wait here"
+        if "/up/events/" in (self.mqtt.unheard or ""):
+            return "no hub listens, though one says it is online; events wait here"
         return self._silence()
 
     def _silence(self) -> str | None:

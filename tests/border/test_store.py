@@ -15,7 +15,7 @@ from edgehub.core.profile import BadgeBinding, Profile
 from edgehub.core.record import NewEvent, OpenVisit, VisitGone
 from edgehub.core.wire import Ack, At, Epoch, WireError
 from edgehub.gateway.store import Store, StoreInUseError
-from tests.fakes.gateway import event
+from tests.fakes.event import event
 
 ROOT = Path(__file__).parents[2]
 VISIT = OpenVisit("v1", "p1", "1042", "bar", 5, 6, 7, "boot", state={"counts": 3})

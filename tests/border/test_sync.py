@@ -27,7 +27,7 @@ from edgehub.gateway.store import Store
 from edgehub.gateway.sync import Listeners, Sync
 from edgehub.mqtt import Message, Mqtt
 from tests.fakes.broker import Broker
-from tests.fakes.gateway import event
+from tests.fakes.event import event
 from tests.fakes.waiting import until
 
 TOPICS = SiteTopics("expo")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from edgehub.core.record import OpenVisit
 from edgehub.gateway.store import Store
-from tests.fakes.gateway import event
+from tests.fakes.event import event
 
 
 async def main(directory: Path) -> None:

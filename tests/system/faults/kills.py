@@ -10,9 +10,9 @@ from tests.fakes.broker import Broker
 from tests.system.faults.rig import DRAIN_S, Part, Rig
 from tests.system.faults.verdict import Finding, Verdict
 
-BETWEEN_S = (0.05, 1.1)
-"""A process takes 0.4 s to start: some are killed while they do, most in the middle of their work."""
-LEAST_LOAD = 5
+BETWEEN_S = (0.05, 0.9)
+"""A process takes 0.4 s to start: some are killed while they do. Every second kill waits until events flow again."""
+LEAST_LOAD = 2
 """Events accepted per fault; with fewer the judge saw nothing."""
 MOST_TRIES = 20
 """Kills after which a control that shows nothing has failed to fail."""
@@ -23,6 +23,8 @@ def torment(rig: Rig, faults: int, chance: random.Random, victims: Callable[[Rig
     """Kill one of these, again and again, and start it again at once."""
     began = monotonic()
     for number in range(faults):
+        if number % 2:
+            rig.wait_for_events()
         sleep(chance.uniform(*BETWEEN_S))
         rig.strike(chance.choice(victims(rig)), chance)
         if number % 100 == 99:

@@ -1,7 +1,7 @@
 """The judge: LOST, DUP and CORRUPT out of what was accepted and applied, and the row that says so.
 
-    LOST = accepted − applied − reported as shed     DUP = applied more than once
-    CORRUPT = applied with another content           LIVE = what was accepted after the last fault arrived too
+LOST = accepted - applied - reported as shed     DUP = applied more than once
+CORRUPT = applied with another content           LIVE = what was accepted after the last fault arrived too
 """
 
 from dataclasses import dataclass

@@ -1,0 +1,32 @@
+"""The faults, each with its controls and its counts: for the everyday suite, and for `scripts/bench faults --long`."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.system.faults.kills import broker_amnesia, delete_on_puback, no_dedupe, random_kills
+from tests.system.faults.puback import puback_is_not_delivery
+from tests.system.faults.verdict import Finding
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One fault of the design's table.
+
+    ``inject`` takes a folder of its own and how often; its findings include those of the negative controls.
+    """
+
+    id: str
+    inject: Callable[[Path, int], Sequence[Finding]]
+    everyday: int
+    long: int
+
+
+FAULTS = {
+    fault.id: fault
+    for fault in (
+        Fault("R1", lambda at, n: [random_kills(at, n), delete_on_puback(at), no_dedupe(at)], 60, 1000),
+        Fault("R2", lambda at, n: [broker_amnesia(at, n)], 5, 50),
+        Fault("R3", lambda at, _: puback_is_not_delivery(at), 1, 1),
+    )
+}
