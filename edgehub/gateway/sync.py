@@ -24,6 +24,7 @@ from edgehub.core.wire import (
     Epoch,
     HubStatus,
     Mark,
+    Occupancy,
     PeerLevels,
     ProfilesPage,
     SiteTopics,
@@ -32,7 +33,6 @@ from edgehub.core.wire import (
     succeed,
 )
 from edgehub.core.wire.envelope import batch
-from edgehub.core.wire.fields import dump
 from edgehub.gateway.pump import Outbox, Pump
 from edgehub.mqtt import Connected, Lost, Message, Mqtt, Will
 
@@ -243,7 +243,7 @@ class Sync:
     async def _say_occupancy(self) -> None:
         for zone in sorted(self._unsaid):
             count = self._occupancy[zone]
-            if await self.mqtt.publish(self._site.zone(zone), dump({"zone": zone, "count": count}), retain=True):
+            if await self.mqtt.publish(self._site.zone(zone), Occupancy(zone, count).to_json(), retain=True):
                 self._unsaid.discard(zone)
 
     # --- what we hear -----------------------------------------------------------------------------------------------

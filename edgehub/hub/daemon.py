@@ -17,8 +17,7 @@ import structlog
 
 from edgehub.config import ConfigError, MqttSettings, Registration, load_venue, read_registration
 from edgehub.core.venue import Venue
-from edgehub.core.wire import Anchor, Ask, Command, HubStatus, SiteTopics, Status, WireError, pages
-from edgehub.core.wire.fields import an_integer, need, read_object
+from edgehub.core.wire import Anchor, Ask, Command, HubStatus, Occupancy, SiteTopics, Status, WireError, pages
 from edgehub.hub.access import AccessFile
 from edgehub.hub.births import Births
 from edgehub.hub.board import Board
@@ -198,8 +197,7 @@ class Hub:
                 case ["status"] if gateway != "hub":
                     self._births.take(gateway, self.board.take_status(gateway, Status.read(message.payload)))
                 case [zone] if gateway == "zones":
-                    raw = read_object(message.payload, limit=1024)
-                    self.board.take_count(zone, an_integer(need(raw, "count"), "count"))
+                    self.board.take_count(zone, Occupancy.read(message.payload).count)
         except WireError as error:
             log.warning("hub.unreadable", topic=message.topic, why=str(error))
 

@@ -1,6 +1,7 @@
 """Every message gateways and hub say to each other: topics, versions, to and from JSON.
 
-The contract in words is the project's wire document. Everything is read strictly: whatever the bytes, the answer is a
+A message is a dataclass whose annotations say what it may hold (`shapes`); its reader, its writer and the published
+contract (`edgehub contract`, in words and in JSON Schema) all follow from that. Everything is read strictly: whatever the bytes, the answer is a
 message or a WireError. Unknown fields are ignored, so that a version can grow; unknown versions become Poison, which
 the hub sets aside and acknowledges.
 """
@@ -18,7 +19,7 @@ from edgehub.core.wire.envelope import (
 )
 from edgehub.core.wire.events import EventBody, body_dict, compaction_key, read_body, shed_class
 from edgehub.core.wire.fields import WireError
-from edgehub.core.wire.messages import Ack, Anchor, Ask, Command, Mark, PeerLevels
+from edgehub.core.wire.messages import Ack, Anchor, Ask, Command, Mark, Occupancy, PeerLevels
 from edgehub.core.wire.profiles import ProfilesPage, pages
 from edgehub.core.wire.status import HubStatus, Status, succeed
 from edgehub.core.wire.topics import GatewayTopics, SiteTopics
@@ -38,6 +39,7 @@ __all__ = [
     "HubStatus",
     "Identity",
     "Mark",
+    "Occupancy",
     "PeerLevels",
     "Poison",
     "ProfilesPage",

@@ -8,13 +8,11 @@ set it aside *and acknowledge it*; a poison message never blocks the head of the
 import re
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from typing import Annotated, Any
 
 from edgehub.core.data import dataclass
 from edgehub.core.wire.fields import (
     WireError,
-    a_text,
-    an_integer,
     an_object,
     check,
     decode_text,
@@ -22,6 +20,7 @@ from edgehub.core.wire.fields import (
     dump_text,
     need,
 )
+from edgehub.core.wire.shapes import As, Inline, Integer, Local, Text, record_of, write
 
 VERSION = 1
 MAX_ENVELOPE = 16 * 1024
@@ -30,7 +29,6 @@ MAX_EVENTS = 50
 MAX_DEPTH = 8
 _SPACES = " \t\r\n"
 _SPACE = re.compile(r"[ \t\r\n]*")
-_NONCE = re.compile(r"[0-9a-f]{16}")
 _PLACE = re.compile(
     rb'"epoch":\{"start":(\d{1,15}),"nonce":"([0-9a-f]{16})"\},"partition":(\d{1,9}),"seq":([1-9]\d{0,14})\b'
 )
@@ -43,12 +41,12 @@ class Epoch:
 
     start: int
     """A persisted counter, for order."""
-    nonce: str
+    nonce: Annotated[str, Text(16, 16, "[0-9a-f]{16}")]
     """16 random hex digits, for identity: a rolled-back or cloned SD card repeats counters, never these."""
 
     def to_json(self) -> dict[str, Any]:
         """As it is sent."""
-        return {"start": self.start, "nonce": self.nonce}
+        return write(self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +54,7 @@ class At:
     """When something happened: on the boot's monotonic clock, and what the wall clock said, µs since 1970."""
 
     boot_id: str
+    """Of this start of the machine; the monotonic clock means nothing beyond it."""
     monotonic_us: int
     wall_us: int
     quality: str
@@ -63,12 +62,7 @@ class At:
 
     def to_json(self) -> dict[str, Any]:
         """As it is sent."""
-        return {
-            "boot_id": self.boot_id,
-            "monotonic_us": self.monotonic_us,
-            "wall_us": self.wall_us,
-            "quality": self.quality,
-        }
+        return write(self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,20 +71,25 @@ class Identity:
 
     epoch: Epoch
     partition: int
-    seq: int
+    """Sequences are counted in each partition by itself."""
+    seq: Annotated[int, Integer(1)]
+    """Without gaps within gateway, epoch and partition; what was given up unsent is named in a ``store.shed``."""
 
 
 @dataclass(frozen=True, slots=True)
 class Envelope:
     """An event of a gateway."""
 
-    type: str
-    gateway: str
-    identity: Identity
-    shed_class: str
+    type: Annotated[str, Text(most=64)]
+    """Says what the body holds; a type that is not known is kept and acknowledged all the same."""
+    gateway: Annotated[str, Text(most=64)]
+    """The gateway's name, as in the topic."""
+    identity: Annotated[Identity, Inline()]
+    shed_class: Annotated[str, Text(most=32), As("class")]
+    """How soon it is given up when storage runs out: diagnostic, state, sample, progress, visit, or vital (never)."""
     at: At
     body: Mapping[str, Any]
-    raw: str
+    raw: Annotated[str, Local()]
     """The text as it came: what the payload hash is taken of."""
 
 
@@ -103,24 +102,8 @@ class Poison:
     raw: str
 
 
-def read_epoch(value: Any) -> Epoch:
-    """Read an epoch."""
-    raw = an_object(value, "epoch")
-    nonce = a_text(need(raw, "nonce"), "nonce")
-    if not _NONCE.fullmatch(nonce):
-        raise WireError("nonce is not 16 hex digits")
-    return Epoch(an_integer(need(raw, "start"), "start"), nonce)
-
-
-def read_at(value: Any) -> At:
-    """Read a moment."""
-    raw = an_object(value, "at")
-    return At(
-        a_text(need(raw, "boot_id"), "boot_id"),
-        an_integer(need(raw, "monotonic_us"), "monotonic_us"),
-        an_integer(need(raw, "wall_us"), "wall_us"),
-        a_text(need(raw, "quality"), "quality"),
-    )
+_IDENTITY = record_of(Identity)
+_ENVELOPE = record_of(Envelope)
 
 
 def read_batch(data: bytes) -> list[Envelope | Poison]:
@@ -172,11 +155,7 @@ def _skip(text: str, start: int) -> int:
 
 def _read_event(value: Any, raw: str) -> Envelope | Poison:
     fields = an_object(value, "an event")
-    identity = Identity(
-        read_epoch(need(fields, "epoch")),
-        an_integer(need(fields, "partition"), "partition"),
-        an_integer(need(fields, "seq"), "seq", least=1),
-    )
+    identity = _IDENTITY.read(fields, "an event")
     try:
         return _read_envelope(fields, identity, raw)
     except WireError as error:
@@ -189,15 +168,7 @@ def _read_envelope(fields: dict[str, Any], identity: Identity, raw: str) -> Enve
     if len(raw) > MAX_ENVELOPE:
         raise WireError(f"an event of {len(raw)} bytes is more than {MAX_ENVELOPE}")
     check(fields, depth=MAX_DEPTH, text=raw)
-    return Envelope(
-        type=a_text(need(fields, "type"), "type", most=64),
-        gateway=a_text(need(fields, "gateway"), "gateway", most=64),
-        identity=identity,
-        shed_class=a_text(need(fields, "class"), "class", most=32),
-        at=read_at(need(fields, "at")),
-        body=an_object(need(fields, "body"), "body"),
-        raw=raw,
-    )
+    return Envelope(identity=identity, raw=raw, **_ENVELOPE.values(fields))
 
 
 def partition_of(person: str | None, partitions: int) -> int:

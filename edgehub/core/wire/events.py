@@ -1,12 +1,10 @@
 """The catalogue of events: the body of each, and which are given up first when storage runs out."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import MISSING, fields
-from functools import cache
-from typing import Any, ClassVar, TypeVar
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar
 
 from edgehub.core.data import dataclass
-from edgehub.core.wire.fields import a_number, a_text, an_array, an_integer, an_object, need
+from edgehub.core.wire.shapes import Most, Range, read, write
 
 SHEDDING_ORDER = ("diagnostic", "state", "sample", "progress", "visit", "vital")
 """Classes of events, the first given up first, the last never (durability 4.3)."""
@@ -172,10 +170,12 @@ class StoreShed:
     type: ClassVar = "store.shed"
     shed: ClassVar = "vital"
     epoch: str
+    """Its nonce."""
     partition: int
     shed_class: str
     count: int
-    ranges: list[Any]
+    ranges: Annotated[tuple[Range, ...], Most(1000)]
+    """[from, to], both included."""
     why: str | None = None
     """Unless it was for want of room: "never acknowledged"."""
 
@@ -228,16 +228,6 @@ EventBody = (
 )
 CATALOGUE: Mapping[str, type[EventBody]] = {body.type: body for body in EventBody.__args__}
 
-_READERS: Mapping[Any, Callable[[Any, str], Any]] = {
-    str: a_text,
-    int: an_integer,
-    float: a_number,
-    Mapping[str, Any]: an_object,
-    list[Any]: lambda value, name: an_array(value, name, most=1000),
-}
-_READERS = {**_READERS, str | None: a_text, int | None: an_integer, float | None: a_number}
-Body = TypeVar("Body")
-
 
 def shed_class(event_type: str) -> str:
     """The class of an event type; a type this version does not know is a mere diagnostic."""
@@ -260,25 +250,12 @@ def compaction_key(event_type: str, body: Mapping[str, Any]) -> str | None:
 def read_body(event_type: str, raw: Mapping[str, Any]) -> EventBody | None:
     """The typed body, or None for a type this version does not know. Raises WireError for a malformed one."""
     kind = CATALOGUE.get(event_type)
-    return None if kind is None else _read(kind, raw)
-
-
-def _read(kind: type[Body], raw: Mapping[str, Any]) -> Body:
-    values: dict[str, Any] = {}
-    for name, reader, needed in _parts(kind):  # type: ignore[arg-type]  # a class is hashable
-        if raw.get(name) is None and not needed:
-            continue
-        values[name] = reader(need(raw, name), name)
-    return kind(**values)
-
-
-@cache
-def _parts(kind: type) -> tuple[tuple[str, Callable[[Any, str], Any], bool], ...]:
-    """Name and reader of each field of a body, and whether it must be there."""
-    return tuple((part.name, _READERS[part.type], part.default is MISSING) for part in fields(kind))
+    if kind is None:
+        return None
+    body: EventBody = read(kind, raw, "body")
+    return body
 
 
 def body_dict(body: EventBody) -> dict[str, Any]:
     """The body as it is sent: fields that are None are left out."""
-    values = ((part.name, getattr(body, part.name)) for part in fields(body))
-    return {name: value for name, value in values if value is not None}
+    return write(body)

@@ -1,70 +1,29 @@
-"""The messages beside events, status and profiles: acknowledgements, questions, levels, anchors, commands."""
+"""The messages beside events, status and profiles: acknowledgements, questions, levels, anchors, commands, occupancy."""
 
-from typing import Any
+from typing import Annotated, ClassVar, Self
 
 from edgehub.core.data import dataclass
-from edgehub.core.wire.envelope import At, Epoch, read_at, read_epoch
-from edgehub.core.wire.fields import (
-    MAX_MESSAGE,
-    WireError,
-    a_number,
-    a_text,
-    an_array,
-    an_integer,
-    an_object,
-    dump,
-    need,
-    read_object,
-)
-
-Range = tuple[int, int]
+from edgehub.core.wire.envelope import At, Epoch
+from edgehub.core.wire.fields import MAX_MESSAGE, dump, read_object
+from edgehub.core.wire.shapes import As, Integer, Message, Most, Needed, Number, Range, Text, read, write
 
 
 @dataclass(frozen=True, slots=True)
-class Ack:
+class Ack(Message):
     """What the hub has committed of one epoch and partition: all up to the watermark, and these ranges above it."""
 
     epoch: Epoch
     partition: int
     watermark: int
-    also: tuple[Range, ...] = ()
-    hub_generation: str = ""
+    """Every event with a sequence up to this one is committed."""
+    also: Annotated[tuple[Range, ...], Most(4096)] = ()
+    """[from, to] above the watermark, both included, that are committed too."""
+    hub_generation: Annotated[str, Text(most=64), Needed()] = ""
+    """As in the hub's status: an acknowledgement of another life of the hub is ignored."""
 
     def covers(self, seq: int) -> bool:
         """True when the hub has it."""
         return seq <= self.watermark or any(low <= seq <= high for low, high in self.also)
-
-    def to_json(self) -> bytes:
-        """As it is sent."""
-        return dump(
-            {
-                "epoch": self.epoch.to_json(),
-                "partition": self.partition,
-                "watermark": self.watermark,
-                "also": self.also,
-                "hub_generation": self.hub_generation,
-            }
-        )
-
-    @classmethod
-    def read(cls, data: bytes) -> "Ack":
-        """Read an acknowledgement. Raises WireError."""
-        raw = read_object(data, limit=MAX_MESSAGE)
-        return cls(
-            read_epoch(need(raw, "epoch")),
-            an_integer(need(raw, "partition"), "partition"),
-            an_integer(need(raw, "watermark"), "watermark"),
-            tuple(_read_range(item) for item in an_array(raw.get("also", []), "also", most=4096)),
-            a_text(need(raw, "hub_generation"), "hub_generation", most=64),
-        )
-
-
-def _read_range(value: Any) -> Range:
-    pair = an_array(value, "a range", most=2)
-    if len(pair) != 2:
-        raise WireError("a range is [from, to]")
-    low = an_integer(pair[0], "from", least=1)
-    return low, an_integer(pair[1], "to", least=low)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +36,7 @@ class Mark:
 
 
 @dataclass(frozen=True, slots=True)
-class Ask:
+class Ask(Message):
     """What a gateway asks of the hub on each connect.
 
     Profiles since a revision; and an acknowledgement for each mark, so that a hub restored from a backup shows that it
@@ -85,72 +44,25 @@ class Ask:
     """
 
     profiles_since: int
-    marks: tuple[Mark, ...] = ()
-
-    def to_json(self) -> bytes:
-        """As it is sent."""
-        marks = [
-            {"epoch": mark.epoch.to_json(), "partition": mark.partition, "watermark": mark.watermark}
-            for mark in self.marks
-        ]
-        return dump({"profiles_since": self.profiles_since, "marks": marks})
-
-    @classmethod
-    def read(cls, data: bytes) -> "Ask":
-        """Read a question. Raises WireError."""
-        raw = read_object(data, limit=MAX_MESSAGE)
-        marks = an_array(raw.get("marks", []), "marks", most=512)
-        return cls(
-            an_integer(need(raw, "profiles_since"), "profiles_since"),
-            tuple(_read_mark(an_object(mark, "a mark")) for mark in marks),
-        )
+    """The highest revision of a profile that the gateway holds; 0 asks for all."""
+    marks: Annotated[tuple[Mark, ...], Most(512)] = ()
 
 
-def _read_mark(raw: dict[str, Any]) -> Mark:
-    return Mark(
-        read_epoch(need(raw, "epoch")),
-        an_integer(need(raw, "partition"), "partition"),
-        an_integer(need(raw, "watermark"), "watermark"),
-    )
+Level = tuple[Annotated[str, Text(most=128)], Annotated[float, Number()], Annotated[int, Integer(1)]]
+"""Badge key, mean level in dBm, packets."""
 
 
 @dataclass(frozen=True, slots=True)
-class PeerLevels:
+class PeerLevels(Message):
     """What a gateway's radio heard of enrolled badges in the last second."""
 
+    LIMIT: ClassVar[int] = 256 * 1024  # 2,000 badges of 36 characters at most; a badge key is mostly four digits
     t: float
     """The sender's decision time, s; only differences between its own messages mean anything."""
-    radio: str
+    radio: Annotated[str, Text(most=32)]
     """"ok" or "deaf"."""
-    levels: tuple[tuple[str, float, int], ...]
-    """Badge key, mean level in dBm, packets."""
-
-    def to_json(self) -> bytes:
-        """As it is sent."""
-        return dump({"t": self.t, "radio": self.radio, "levels": self.levels})
-
-    @classmethod
-    def read(cls, data: bytes) -> "PeerLevels":
-        """Read levels. Raises WireError."""
-        raw = read_object(data, limit=MAX_LEVELS)
-        levels = an_array(need(raw, "levels"), "levels", most=20_000)
-        return cls(
-            a_number(need(raw, "t"), "t"),
-            a_text(need(raw, "radio"), "radio", most=32),
-            tuple(_read_level(item) for item in levels),
-        )
-
-
-MAX_LEVELS = 256 * 1024
-"""2,000 badges of 36 characters at most; a badge key is mostly four digits."""
-
-
-def _read_level(value: Any) -> tuple[str, float, int]:
-    triple = an_array(value, "a level", most=3)
-    if len(triple) != 3:
-        raise WireError("a level is [badge, dBm, packets]")
-    badge, level_dbm, packets = triple
-    return a_text(badge, "badge", most=128), a_number(level_dbm, "dBm"), an_integer(packets, "packets", least=1)
+    levels: Annotated[tuple[Level, ...], Most(20_000)]
+    """[badge key, mean level in dBm, packets] of each badge heard."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,33 +73,30 @@ class Anchor:
 
     def to_json(self) -> bytes:
         """As it is sent."""
-        return dump(self.at.to_json())
+        return dump(write(self.at))
 
     @classmethod
-    def read(cls, data: bytes) -> "Anchor":
+    def read(cls, data: bytes) -> Self:
         """Read an anchor. Raises WireError."""
-        return cls(read_at(read_object(data, limit=MAX_MESSAGE)))
+        return cls(read(At, read_object(data, limit=MAX_MESSAGE), "the message"))
 
 
 @dataclass(frozen=True, slots=True)
-class Command:
-    """What the hub wants of a gateway: idempotent by its id, and of no effect after ``not_after`` (µs since 1970)."""
+class Command(Message):
+    """What the hub wants of a gateway: idempotent by its id, and of no effect when it is late."""
 
-    id: str
-    not_after_us: int
-    do: str
+    id: Annotated[str, Text(most=64)]
+    not_after_us: Annotated[int, As("not_after")]
+    """µs since 1970: a gateway drops it later than that, and one that was retained."""
+    do: Annotated[str, Text(most=32)]
     """"rebirth": say the birth again, ask again, and send what waits from the beginning."""
 
-    def to_json(self) -> bytes:
-        """As it is sent."""
-        return dump({"id": self.id, "not_after": self.not_after_us, "do": self.do})
 
-    @classmethod
-    def read(cls, data: bytes) -> "Command":
-        """Read a command. Raises WireError."""
-        raw = read_object(data, limit=MAX_MESSAGE)
-        return cls(
-            a_text(need(raw, "id"), "id", most=64),
-            an_integer(need(raw, "not_after"), "not_after"),
-            a_text(need(raw, "do"), "do", most=32),
-        )
+@dataclass(frozen=True, slots=True)
+class Occupancy(Message):
+    """How many are in a zone; never who."""
+
+    LIMIT: ClassVar[int] = 1024
+    zone: str
+    """Its id in zones.yaml."""
+    count: int

@@ -1,31 +1,76 @@
 """Profiles on their way from the hub to the gateways: pages in order of revision, tombstones among them."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
+from typing import Annotated, Any
 
 from edgehub.core.data import dataclass
-from edgehub.core.profile import CONSENT_PURPOSES, BadgeBinding, Profile, shared_consent
-from edgehub.core.wire.fields import (
-    MAX_MESSAGE,
-    WireError,
-    a_boolean,
-    a_text,
-    an_array,
-    an_integer,
-    an_object,
-    dump,
-    dump_text,
-    need,
-    read_object,
-)
+from edgehub.core.profile import BadgeBinding, Profile, shared_consent
+from edgehub.core.wire.fields import MAX_MESSAGE, dump_text
+from edgehub.core.wire.shapes import As, Integer, Message, Most, Text, read, write
 
 MAX_PAGE = MAX_MESSAGE - 4 * 1024
 """Of the profiles in a page: leaves room for the rest of the message."""
 
 
+Short = Annotated[str, Text(most=128)]
+Shorts = Annotated[tuple[Short, ...], Most(64)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WornBadge:
+    """A badge worn from a moment on, until another or for good. Wall time, µs since 1970; open where it is not said."""
+
+    key: Short
+    since_us: Annotated[int | None, As("from")] = None
+    until_us: Annotated[int | None, As("to")] = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Consent:
+    """What the guest agreed to, by purpose; what is not said was not agreed to."""
+
+    analytics: bool = False
+    lights: bool = False
+    music: bool = False
+    offers: bool = False
+    screen: bool = False
+
+
+PURPOSES = tuple(Consent.__dataclass_fields__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Guest:
+    """A profile as it travels: only what the guest consented to; of an erased one, only that it is."""
+
+    person: Annotated[str, Text(most=64)]
+    """Random id per site, given by the hub; the same every day, and no part of it means anything."""
+    revision: Annotated[int, Integer(1)]
+    """The hub counts changes of profiles; a gateway keeps the newest revision of each person."""
+    badges: Annotated[tuple[WornBadge, ...], Most(64)] = ()
+    first_name: Short | None = None
+    colour: Annotated[str, Text(7, 7, "#[0-9a-f]{6}")] | None = None
+    """"#rrggbb", lower case."""
+    bands: Shorts = ()
+    consent: Consent = Consent()
+    audiences: Shorts = ()
+    erased: bool = False
+    """A tombstone: the guest asked to be forgotten."""
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Message):
+    """Profiles and tombstones with revisions in (since, upto]; ``more`` pages follow."""
+
+    since: int
+    upto: int
+    more: bool
+    profiles: Annotated[tuple[Guest, ...], Most(2000)]
+
+
 @dataclass(frozen=True, slots=True)
 class ProfilesPage:
-    """Profiles and tombstones with revisions in (since, upto]; ``more`` pages follow."""
+    """A page, with its profiles as the rest of the program knows them."""
 
     since: int
     upto: int
@@ -34,25 +79,13 @@ class ProfilesPage:
 
     def to_json(self) -> bytes:
         """As it is sent."""
-        return dump(
-            {
-                "since": self.since,
-                "upto": self.upto,
-                "more": self.more,
-                "profiles": [profile_to_json(profile) for profile in self.profiles],
-            }
-        )
+        return Page(self.since, self.upto, self.more, tuple(map(_guest, self.profiles))).to_json()
 
     @classmethod
     def read(cls, data: bytes) -> "ProfilesPage":
         """Read a page. Raises WireError."""
-        raw = read_object(data, limit=MAX_MESSAGE)
-        return cls(
-            an_integer(need(raw, "since"), "since"),
-            an_integer(need(raw, "upto"), "upto"),
-            a_boolean(need(raw, "more"), "more"),
-            tuple(read_profile(item) for item in an_array(need(raw, "profiles"), "profiles", most=2000)),
-        )
+        page = Page.read(data)
+        return cls(page.since, page.upto, page.more, tuple(map(_profile, page.profiles)))
 
 
 def pages(profiles: Sequence[Profile], *, since: int) -> list[ProfilesPage]:
@@ -76,62 +109,38 @@ def pages(profiles: Sequence[Profile], *, since: int) -> list[ProfilesPage]:
 
 def profile_to_json(profile: Profile) -> dict[str, Any]:
     """A profile as it is sent; of an erased one, only that it is."""
-    raw: dict[str, Any] = {"person": profile.person, "revision": profile.revision}
-    if profile.erased:
-        return {**raw, "badges": [], "consent": {}, "audiences": [], "erased": True}
-    raw["badges"] = [_binding_to_json(binding) for binding in profile.badges]
-    raw["consent"] = {purpose: purpose in profile.consent for purpose in sorted(CONSENT_PURPOSES)}
-    raw["audiences"] = sorted(profile.audiences)
-    optional = {"first_name": profile.first_name, "colour": profile.colour, "bands": list(profile.bands)}
-    return raw | {name: value for name, value in optional.items() if value}
-
-
-def _binding_to_json(binding: BadgeBinding) -> dict[str, Any]:
-    until = {} if binding.until_us is None else {"to": binding.until_us}
-    return {"key": binding.badge, "from": binding.since_us, **until}
+    return write(_guest(profile))
 
 
 def read_profile(value: Any) -> Profile:
     """Read a profile. Raises WireError."""
-    raw = an_object(value, "a profile")
-    consent = an_object(raw.get("consent", {}), "consent")
+    return _profile(read(Guest, value, "a profile"))
+
+
+def _guest(profile: Profile) -> Guest:
+    if profile.erased:
+        return Guest(person=profile.person, revision=profile.revision, erased=True)
+    return Guest(
+        person=profile.person,
+        revision=profile.revision,
+        badges=tuple(WornBadge(key=one.badge, since_us=one.since_us, until_us=one.until_us) for one in profile.badges),
+        first_name=profile.first_name or None,
+        colour=profile.colour or None,
+        bands=profile.bands,
+        consent=Consent(**{purpose: purpose in profile.consent for purpose in PURPOSES}),
+        audiences=tuple(sorted(profile.audiences)),
+    )
+
+
+def _profile(guest: Guest) -> Profile:
     return Profile(
-        person=a_text(need(raw, "person"), "person", most=64),
-        revision=an_integer(need(raw, "revision"), "revision", least=1),
-        badges=tuple(_read_binding(item) for item in an_array(raw.get("badges", []), "badges", most=64)),
-        first_name=_optional_text(raw, "first_name"),
-        colour=_optional_colour(raw),
-        bands=_texts(raw, "bands"),
-        consent=shared_consent(frozenset(purpose for purpose in CONSENT_PURPOSES if consent.get(purpose) is True)),
-        audiences=frozenset(_texts(raw, "audiences")),
-        erased=a_boolean(raw.get("erased", False), "erased"),
+        person=guest.person,
+        revision=guest.revision,
+        badges=tuple(BadgeBinding(one.key, one.since_us, one.until_us) for one in guest.badges),
+        first_name=guest.first_name,
+        colour=guest.colour,
+        bands=guest.bands,
+        consent=shared_consent(frozenset(purpose for purpose in PURPOSES if getattr(guest.consent, purpose))),
+        audiences=frozenset(guest.audiences),
+        erased=guest.erased,
     )
-
-
-def _read_binding(value: Any) -> BadgeBinding:
-    raw = an_object(value, "a badge")
-    since, until = (raw.get(name) for name in ("from", "to"))
-    return BadgeBinding(
-        a_text(need(raw, "key"), "key", most=128),
-        None if since is None else an_integer(since, "from"),
-        None if until is None else an_integer(until, "to"),
-    )
-
-
-def _optional_text(raw: Mapping[str, Any], name: str) -> str | None:
-    value = raw.get(name)
-    return None if value is None else a_text(value, name, most=128)
-
-
-def _optional_colour(raw: Mapping[str, Any]) -> str | None:
-    colour = _optional_text(raw, "colour")
-    if colour is None:
-        return None
-    digits = colour[1:]
-    if len(colour) != 7 or colour[0] != "#" or not set(digits) <= set("0123456789abcdef"):
-        raise WireError("colour is not #rrggbb in lower case")
-    return colour
-
-
-def _texts(raw: Mapping[str, Any], name: str) -> tuple[str, ...]:
-    return tuple(a_text(item, name, most=128) for item in an_array(raw.get(name, []), name, most=64))

@@ -2,37 +2,28 @@
 
 from collections.abc import Mapping
 from dataclasses import field, replace
-from typing import Any
+from typing import Annotated, Any
 
 from edgehub.core.data import dataclass
-from edgehub.core.wire.envelope import Epoch, read_epoch
-from edgehub.core.wire.fields import MAX_MESSAGE, a_text, dump, need, read_object
+from edgehub.core.wire.envelope import Epoch
+from edgehub.core.wire.shapes import Message, Rest, Text
 
 
 @dataclass(frozen=True, slots=True)
-class Status:
-    """What a gateway says of itself: the retained birth, and the will that follows it."""
+class Status(Message):
+    """What a gateway says of itself: the retained birth, and the will that follows it.
 
-    state: str
+    A death whose ``start_id`` is not the current birth's is to be ignored.
+    """
+
+    state: Annotated[str, Text(most=32)]
     """"online" or "offline"."""
-    start_id: str
+    start_id: Annotated[str, Text(most=64)]
+    """Of the process; birth and will of one process share it."""
     epoch: Epoch | None = None
-    details: Mapping[str, Any] = field(default_factory=dict)
+    """Of the events the process makes; a will has none."""
+    details: Annotated[Mapping[str, Any], Rest()] = field(default_factory=dict)
     """Beside these: versions, config {state, hash, error}, radio {state, why}, hue {bridge: {state, why}}, backlog…"""
-
-    def to_json(self) -> bytes:
-        """As it is sent."""
-        epoch = {} if self.epoch is None else {"epoch": self.epoch.to_json()}
-        return dump({**self.details, "state": self.state, "start_id": self.start_id, **epoch})
-
-    @classmethod
-    def read(cls, data: bytes) -> "Status":
-        """Read a status. Raises WireError."""
-        raw = read_object(data, limit=MAX_MESSAGE)
-        state = a_text(raw.pop("state", None), "state", most=32)
-        start_id = a_text(raw.pop("start_id", None), "start_id", most=64)
-        epoch = raw.pop("epoch", None)
-        return cls(state, start_id, None if epoch is None else read_epoch(epoch), raw)
 
     def detail(self, name: str) -> Mapping[str, Any]:
         """A part of the details that is an object; empty when there is none."""
@@ -53,19 +44,10 @@ def succeed(current: Status | None, incoming: Status) -> Status:
 
 
 @dataclass(frozen=True, slots=True)
-class HubStatus:
+class HubStatus(Message):
     """Whether the hub takes events, and which life of the hub it is."""
 
-    state: str
-    generation: str
-
-    def to_json(self) -> bytes:
-        """As it is sent."""
-        return dump({"state": self.state, "generation": self.generation})
-
-    @classmethod
-    def read(cls, data: bytes) -> "HubStatus":
-        """Read a hub's status. Raises WireError."""
-        raw = read_object(data, limit=MAX_MESSAGE)
-        state = a_text(need(raw, "state"), "state", most=32)
-        return cls(state, a_text(need(raw, "generation"), "generation", most=64))
+    state: Annotated[str, Text(most=32)]
+    """"online" or "offline"; gateways send events only while it is "online"."""
+    generation: Annotated[str, Text(most=64)]
+    """New whenever what the hub holds may have changed behind the gateways' backs: at each start, or with each backup."""

@@ -77,6 +77,6 @@ def _report(shed_class: str, epoch: str, partition: int, seqs: list[int]) -> Sto
     gone = Received()
     for seq in seqs:
         gone.add_range(seq, seq)
-    ranges = [[1, gone.watermark]] if gone.watermark else []
-    ranges += [list(pair) for pair in gone.ranges]
+    first = ((1, gone.watermark),) if gone.watermark else ()
+    ranges = (*first, *gone.ranges)
     return StoreShed(epoch=epoch, partition=partition, shed_class=shed_class, count=len(seqs), ranges=ranges)
