@@ -56,6 +56,8 @@ class Fact:
     values: Mapping[str, Any] = field(default_factory=dict)
     name: str | None = None
     """What was tracked (`purchase`, `session_booked` …), for `track` alone."""
+    told_us: int | None = None
+    """The moment as the sender's own clock told it, where ``at_us`` is corrected: it stays the same when it is sent again."""
 
     @property
     def subject(self) -> Identifier | None:

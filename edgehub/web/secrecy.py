@@ -40,7 +40,7 @@ def new_token() -> str:
 
 def token_digest(token: str) -> str:
     """What to keep of a token: nobody guesses 256 random bits, so a fast hash is as good as a dear one."""
-    return hashlib.sha256(token.encode()).hexdigest()
+    return hashlib.sha256(token.encode(errors="surrogatepass")).hexdigest()
 
 
 def same(said: str, right: str) -> bool:

@@ -14,7 +14,7 @@ GOODBYE_S = 1.0
 @contextlib.asynccontextmanager
 async def serving(app: web.Application, listen: Listen) -> AsyncIterator[str]:
     """Serve there; gives the URL. Raises OSError when the address is taken, or a certificate cannot be used."""
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=GOODBYE_S)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=GOODBYE_S, auto_decompress=False)
     await runner.setup()
     try:
         await web.TCPSite(runner, listen.host, listen.port, ssl_context=listen.context()).start()

@@ -1,0 +1,87 @@
+"""The document of the HTTP doors and the doors themselves, held together by requests that schemathesis makes up."""
+
+import asyncio
+import threading
+from collections.abc import Iterator
+
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from schemathesis import checks
+from schemathesis.generation import GenerationMode
+
+from edgehub.hub.doors.contract import OPERATIONS, openapi
+from tests.fakes.doors import Lobby, lobby
+
+SCHEMA = schemathesis.openapi.from_dict(openapi())
+EXAMPLES = 25
+"""Of each operation and mode; the long run makes forty times as many."""
+
+
+@pytest.fixture(scope="module")
+def doors(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lobby]:
+    """The doors, in a loop of their own: schemathesis waits for its answers."""
+    loop, made, stop = asyncio.new_event_loop(), [], asyncio.Event()
+    ready = threading.Event()
+
+    async def serve() -> None:
+        async with lobby(tmp_path_factory.mktemp("doors")) as one:
+            made.append(one)
+            ready.set()
+            await stop.wait()
+
+    thread = threading.Thread(target=loop.run_until_complete, args=(serve(),))
+    thread.start()
+    assert ready.wait(10)
+    yield made[0]
+    loop.call_soon_threadsafe(stop.set)
+    thread.join(10)
+    loop.close()
+
+
+CHECKS = [
+    checks.not_a_server_error,
+    checks.status_code_conformance,
+    checks.content_type_conformance,
+    checks.response_headers_conformance,
+    checks.response_schema_conformance,
+]
+"""Not that all the document allows is taken: what is too old, or names nobody, is refused in words (400)."""
+
+
+def strategy(path: str, mode: GenerationMode) -> st.SearchStrategy[schemathesis.Case]:
+    """Requests to one path, as the document allows them or as it does not."""
+    return SCHEMA[path]["POST"].as_strategy(generation_mode=mode)
+
+
+@pytest.mark.parametrize("mode", [GenerationMode.POSITIVE, GenerationMode.NEGATIVE])
+@pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.path)
+def test_every_answer_is_as_the_document_says(doors: Lobby, operation: object, mode: GenerationMode) -> None:
+    """Whatever is sent: no 5xx, a documented status, a documented body."""
+    fuzz(doors, operation, mode, EXAMPLES)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("mode", [GenerationMode.POSITIVE, GenerationMode.NEGATIVE])
+@pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.path)
+def test_every_answer_is_as_the_document_says_for_long(doors: Lobby, operation: object, mode: GenerationMode) -> None:
+    """The same, a thousand times each."""
+    fuzz(doors, operation, mode, 40 * EXAMPLES)
+
+
+def fuzz(doors: Lobby, operation: object, mode: GenerationMode, examples: int) -> None:
+    """Send made-up requests and check each answer against the document."""
+    key = doors.keys[operation.door]
+    seen = set()
+
+    @settings(max_examples=examples, suppress_health_check=list(HealthCheck), database=None, derandomize=True)
+    @given(case=strategy(operation.path, mode))
+    def once(case: schemathesis.Case) -> None:
+        doors.clock.pass_s(60)  # no request waits for the pace of the one before
+        answer = case.call(base_url=doors.url, headers={"Authorization": f"Bearer {key}"})
+        case.validate_response(answer, checks=CHECKS)
+        seen.add(answer.status_code)
+
+    once()
+    assert seen
