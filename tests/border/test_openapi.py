@@ -1,8 +1,10 @@
 """The document of the HTTP doors and the doors themselves, held together by requests that schemathesis makes up."""
 
 import asyncio
+import json
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import schemathesis
@@ -14,6 +16,7 @@ from schemathesis.generation import GenerationMode
 from edgehub.hub.doors.contract import OPERATIONS, openapi
 from tests.fakes.doors import Lobby, lobby
 
+SHIPPED = Path(__file__).parents[2] / "config" / "schema" / "edgehub.openapi.json"
 SCHEMA = schemathesis.openapi.from_dict(openapi())
 EXAMPLES = 25
 """Of each operation and mode; the long run makes forty times as many."""
@@ -48,6 +51,11 @@ CHECKS = [
     checks.response_schema_conformance,
 ]
 """Not that all the document allows is taken: what is too old, or names nobody, is refused in words (400)."""
+
+
+def test_the_shipped_document_is_the_one_of_this_code() -> None:
+    """`edgehub contract http --write config/schema/edgehub.openapi.json` was run after the last change."""
+    assert json.loads(SHIPPED.read_text()) == openapi()
 
 
 def strategy(path: str, mode: GenerationMode) -> st.SearchStrategy[schemathesis.Case]:

@@ -114,9 +114,9 @@ def _described(operation: Operation) -> dict[str, Any]:
     for status in ("429", "503"):
         responses[status]["headers"] = {"Retry-After": {"description": "Seconds.", "schema": {"type": "integer"}}}
     return {
+        **({"description": operation.details} if operation.details else {}),
         "operationId": operation.path.removeprefix("/v1/").replace("/", "_"),
         "summary": operation.summary,
-        "description": operation.details,
         "tags": [operation.door],
         "requestBody": {"required": True, "content": {"application/json": {"schema": operation.request.schema()}}},
         "responses": dict(sorted(responses.items())),
