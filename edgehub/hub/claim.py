@@ -3,7 +3,7 @@
 Values of identifiers arrive normalised: `edgehub.hub.data_layer` has made one spelling of each.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Final, Literal
@@ -103,13 +103,18 @@ class Claim:
         return ids if lasting else f"{self.kind} {self.source} {self.key} {ids}"
 
     @classmethod
-    def of(cls, fact: Fact) -> "Claim | None":
+    def of(cls, fact: Fact, *, desks: Container[str] | None = None) -> "Claim | None":
         """What a fact claims about who is who; None when it names nobody.
 
-        `identify` and `badge` hand the badge they name to the guest they name; `badge` with the value ``worn: false``
-        says that it was given back. In other facts a badge beside a name proves nothing: somebody typed its number.
+        A `badge` fact hands the badge it names to the guest it names (with the value ``worn: false`` it was given back),
+        and so does `identify`. Beside a name in other facts a badge proves nothing: somebody typed its number.
+
+        Args:
+            fact: of any door.
+            desks: the sources whose `identify` hands out badges, such as the registration; None for all of them.
         """
-        ids = tuple(one for one in fact.ids if one.kind != BADGE or fact.type in {"identify", "badge"})
+        hands = fact.type == "badge" or (fact.type == "identify" and (desks is None or fact.source in desks))
+        ids = tuple(one for one in fact.ids if hands or one.kind != BADGE)
         worn = fact.type != "badge" or fact.values.get("worn") is not False
         kind = _KINDS.get(fact.type, "same")
         return cls(ids=ids, at_us=fact.at_us, source=fact.source, key=fact.key, kind=kind, worn=worn) if ids else None

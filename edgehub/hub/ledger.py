@@ -68,11 +68,14 @@ def joined(intervals: Iterable[Interval]) -> list[Interval]:
 
 def reconciled(intervals: Iterable[Interval]) -> list[Interval]:
     """Intervals of one guest, cut so that no two overlap: at each moment the latest arrival has the time."""
-    intervals = [one for one in intervals if one.begin_us < one.end_us]
-    edges = sorted({edge for one in intervals for edge in (one.begin_us, one.end_us)})
+    waiting = sorted((one for one in intervals if one.begin_us < one.end_us), key=lambda one: -one.begin_us)
+    edges = sorted({edge for one in waiting for edge in (one.begin_us, one.end_us)})
+    here: list[Interval] = []
     made: list[Interval] = []
     for begin, end in pairwise(edges):
-        here = [one for one in intervals if one.begin_us <= begin and end <= one.end_us]
+        while waiting and waiting[-1].begin_us <= begin:
+            here.append(waiting.pop())
+        here = [one for one in here if end <= one.end_us]
         if here:
             zone = max(here, key=lambda one: (one.begin_us, -one.end_us, one.zone)).zone
             if made and made[-1].zone == zone and made[-1].end_us == begin:

@@ -272,6 +272,15 @@ def test_what_a_fact_claims(kind: str, ids: str, claimed: str | None) -> None:
     assert (None if found is None else " ".join(map(str, found.ids))) == claimed
 
 
+def test_an_app_does_not_hand_out_badges() -> None:
+    """A guest may type any number into the app; that takes nobody's badge away."""
+    ids = Identifier("app", "x"), Identifier("badge", "7")
+    fact = Fact(source="app", key="k", type="identify", at_us=1, received_us=2, ids=ids)
+    claimed = Claim.of(fact, desks={"registration"})
+    assert claimed is not None
+    assert claimed.ids == (Identifier("app", "x"),)
+
+
 def test_what_needs_to_be_kept_once() -> None:
     """A source may claim the same with every click; a badge, a merge and a cut are news each time."""
     assert claim(1, "crm:A", "email:k@x.org").says == claim(2, "email:k@x.org", "crm:A", source="app").says
