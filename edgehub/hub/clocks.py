@@ -46,9 +46,9 @@ def anchor_of(body: ClockAnchor) -> At:
     return At(body.boot_id, body.monotonic_us, body.wall_us, body.quality)
 
 
-def anchor_row(gateway: str, at: At) -> tuple[Any, ...]:
+def anchor_row(gateway: str, at: At) -> dict[str, Any]:
     """As the store keeps it."""
-    return gateway, at.boot_id, at.monotonic_us, at.wall_us
+    return {"gateway": gateway, "boot_id": at.boot_id, "monotonic_us": at.monotonic_us, "wall_us": at.wall_us}
 
 
 def shifted(body: EventBody, by_us: int) -> EventBody:

@@ -7,13 +7,14 @@ while the disk syncs, the next ones are read.
 import asyncio
 import secrets
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import structlog
+from sqlalchemy import URL
 
 from edgehub.config import ConfigError, MqttSettings, Registration, load_venue, read_registration
 from edgehub.core.venue import Venue
@@ -22,11 +23,12 @@ from edgehub.hub.access import AccessFile
 from edgehub.hub.births import Births
 from edgehub.hub.board import Board
 from edgehub.hub.clocks import Clocks
+from edgehub.hub.fact import PERSON
 from edgehub.hub.follow import follow
 from edgehub.hub.intake import Delivery, Intake, Work
 from edgehub.hub.ledger import Ledger, Stay
 from edgehub.hub.roster import Person, Roster
-from edgehub.hub.store import HubStore, Step, StoreError
+from edgehub.hub.store import HubStore, StoreError, Transaction
 from edgehub.mqtt import Connected, Lost, Message, Mqtt, Will
 from edgehub.process import settle
 from edgehub.web.listen import Listen
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
     from edgehub.web.login import Login
 
 log = structlog.get_logger("edgehub.hub")
+T = TypeVar("T")
 
 PICTURE_EVERY_S = 0.5
 MOST_READ = 100
@@ -51,13 +54,13 @@ PROFILE_EXPIRY_S = 60
 class HubSettings:
     """What a hub needs to know.
 
-    ``zones`` is the file that ``venue`` was read from, to follow its edits. ``page`` is where the page listens, or None; ``speed`` is what the page shows of a simulated venue's clock; ``boxes``
+    ``database`` is a file or the address of a PostgreSQL database. ``zones`` is the file that ``venue`` was read from, to follow its edits. ``page`` is where the page listens, or None; ``speed`` is what the page shows of a simulated venue's clock; ``boxes``
     is where each zone lies on the floor plan: ``[x, y, width, height]``.
     """
 
     site: str
     mqtt: MqttSettings
-    database: Path
+    database: Path | URL
     registration: Path | None = None
     venue: Venue = field(default_factory=Venue)
     zones: Path | None = None
@@ -109,14 +112,10 @@ class Hub:
         people = [Person.of_row(row) for row in await self._store.select("people")]
         self.ledger = Ledger(stays)
         self.roster = Roster(people, need_consent=self.venue.privacy.need_consent)
-        received = await self._store.select("received")
-        self.intake = Intake(
-            received,
-            self.ledger,
-            self.roster.remembered,
-            self.generation,
-            Clocks((gateway, boot, mono, wall) for gateway, boot, mono, wall in await self._store.select("anchors")),
+        clocks = Clocks(
+            (gateway, boot, mono, wall) for gateway, boot, mono, wall in await self._store.select("anchors")
         )
+        self.intake = Intake(self.generation, clocks, need_consent=self.venue.privacy.need_consent)
         self.board = Board(
             settings.site,
             self.venue,
@@ -126,10 +125,10 @@ class Hub:
             speed=settings.speed,
             boxes=settings.boxes,
         )
-        [(events, conflicts, quarantined, shed)] = await self._store.select("counts")
+        [(events, visits, conflicts, quarantined, shed)] = await self._store.select("counts")
         self.board.totals = {
             "guests": len(list(self.roster)),
-            "visits": len(stays),
+            "visits": visits,
             "events": events,
             "duplicates": 0,
             "conflicts": conflicts,
@@ -201,17 +200,19 @@ class Hub:
         except WireError as error:
             log.warning("hub.unreadable", topic=message.topic, why=str(error))
 
-    async def _commit(self, deliveries: Iterable[Delivery]) -> None:
-        work = self.intake.work(deliveries, wall_us())
-        if not (await self._correct(work) and await self._write(work.steps())):
+    async def _commit(self, deliveries: Sequence[Delivery]) -> None:
+        work = await self._change(lambda transaction: self.intake.take(transaction, deliveries, wall_us()))
+        if work is None:
             return  # nothing is acknowledged, so everything comes again
-        self.intake.settle(work)
+        for stay in work.stays.values():
+            self.ledger.put(stay)
         self._count(work)
         self.board.take_lights(work.lights, work.latest_us)
         now = asyncio.get_running_loop().time()
-        for (gateway, _, partition), (epoch, got) in work.received.items():
+        for gateway, nonce, partition in work.touched:
+            epoch, got = work.received[gateway, nonce, partition]
             self._births.see(gateway, epoch, partition, got, now)
-        for gateway, ack in self.intake.acks(work.received):
+        for gateway, ack in self.intake.acks(work):
             await self.mqtt.publish(self._topics.gateway(gateway).ack, ack.to_json())
 
     def _count(self, work: Work) -> None:
@@ -220,27 +221,17 @@ class Hub:
         totals["visits"] += work.visits
         totals["duplicates"] += len(work.again)
         totals["quarantined"] += len(work.quarantine)
-        totals["shed"] += sum(row[4] for row in work.shed)
+        totals["shed"] += sum(row["count"] for row in work.shed)
 
-    async def _correct(self, work: Work) -> bool:
-        """Correct what came before the anchors in this work; False when the store does not answer."""
+    async def _change(self, work: Callable[[Transaction], T]) -> T | None:
+        """What it returned; None while the store fails."""
         try:
-            for gateway, anchor in work.anchors:
-                rows = await self._store.select("unanchored", gateway, anchor.boot_id)
-                self.intake.correct(work, gateway, anchor, rows)
-        except (StoreError, OSError) as error:
+            done = await self._store.change(work)
+        except StoreError as error:
             self._fail(error)
-            return False
-        return True
-
-    async def _write(self, steps: Iterable[Step]) -> bool:
-        try:
-            await self._store.write(steps)
-        except (StoreError, OSError) as error:
-            self._fail(error)
-            return False
+            return None
         self.failing = None
-        return True
+        return done
 
     def _fail(self, error: Exception) -> None:
         if self.failing is None:
@@ -258,24 +249,21 @@ class Hub:
 
     async def _forget_epochs(self, gateway: str, ask: Ask) -> None:
         """What has arrived of epochs that the gateway has nothing of any more is not kept for ever."""
-        gone = self.intake.forgettable(gateway, ask.marks, wall_us())
-        if not gone or not await self._write([("forget_received", [key for key, _ in gone])]):
-            return
-        self.intake.forget(key for key, _ in gone)
-        if lost := sum(gaps for _, gaps in gone):
+        lost = await self._change(lambda transaction: self.intake.forget(transaction, gateway, ask.marks, wall_us()))
+        if lost:
             self.board.totals["lost"] += lost
             log.error("hub.events_lost", gateway=gateway, events=lost)
 
     async def _answer(self, gateway: str, ask: Ask) -> None:
         topics = self._topics.gateway(gateway)
         for mark in ask.marks:
-            ack = self.intake.ack(gateway, mark.epoch, mark.partition)
+            ack = await self.intake.ack(self._store, gateway, mark.epoch, mark.partition)
             await self.mqtt.publish(topics.ack, ack.to_json())
         await self._forget_epochs(gateway, ask)
         since = ask.profiles_since
         async with self._changing:
             if since > self.roster.revision and self.roster.revision:
-                await self._change(self.roster.restamp(since))
+                await self._put(self.roster.restamp(since))
         await self._send_profiles(gateway, since)
 
     async def _send_profiles(self, gateway: str, since: int) -> None:
@@ -307,10 +295,10 @@ class Hub:
         """Other profiles travel, and others are remembered; False when that could not be stored."""
         if need == self.venue.privacy.need_consent:
             return True
-        self.roster.need_consent = need
+        self.roster.need_consent = self.intake.need_consent = need
         async with self._changing:
             before = self.roster.revision
-            if not await self._change(self.roster.restamp(before)):
+            if not await self._put(self.roster.restamp(before)):
                 return False
         await self._send_news(before)
         return True
@@ -338,7 +326,7 @@ class Hub:
             before = self.roster.revision
             # While a badge cannot be read, whoever seems to be missing may be the guest of that line: nobody is forgotten.
             changed = self.roster.compare(registration, wall_us(), complete=not registration.unread)
-            if changed and not await self._change(changed):
+            if changed and not await self._put(changed):
                 return False
         self._tell_registration(registration, len(changed))
         if changed:
@@ -354,20 +342,22 @@ class Hub:
             log.warning("registration.kept", kept=len(kept), lines=registration.unread)
         log.info("registration.read", guests=len(registration), changed=changed)
 
-    async def _change(self, people: list[Person]) -> bool:
+    async def _put(self, people: list[Person]) -> bool:
         """Store persons; whoever may not be remembered any more is forgotten in the same transaction."""
         trial = Roster(people, need_consent=self.roster.need_consent)
-        forgotten = [(person.profile.person,) for person in people if not trial.remembered(person.profile.person)]
-        steps: list[Step] = [
-            ("put_person", [Person(None, one.profile).row() for one in people]),  # frees badges that change hands
-            ("put_person", [one.row() for one in people]),
-            ("forget_stays", forgotten),
-            ("forget_events", forgotten),
-        ]
-        if not await self._write(steps):
+        forgotten = [one.profile.person for one in people if not trial.remembered(one.profile.person)]
+
+        def put(transaction: Transaction) -> bool:
+            transaction.run("put_person", [Person(None, one.profile).row() for one in people])  # frees badges that move
+            transaction.run("put_person", [one.row() for one in people])
+            transaction.run("forget_stays", [{"person": person} for person in forgotten])
+            transaction.run("forget_events", [{"subject": f"{PERSON}:{person}"} for person in forgotten])
+            return True
+
+        if not await self._change(put):
             return False
         self.roster.settle(people)
-        for (person,) in forgotten:
+        for person in forgotten:
             self.ledger.forget(person)
         self.board.totals["guests"] = len(list(self.roster))
         return True

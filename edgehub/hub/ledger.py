@@ -8,6 +8,7 @@ overlap, the later arrival has the time: somebody who walked into B has left A, 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
 TOUCH_US = 2_000_000
 """Stays at most this far apart touch: a takeover closes one and opens the next within a second or two."""
@@ -34,6 +35,10 @@ class Stay:
     def key(self) -> tuple[str, str]:
         """Which stay."""
         return self.gateway, self.visit
+
+    def row(self) -> dict[str, Any]:
+        """As the store keeps it."""
+        return {name: getattr(self, name) for name in self.__slots__}
 
     def supersedes(self, other: "Stay") -> bool:
         """True when this was reported later."""

@@ -26,10 +26,16 @@ class Person:
     badge: str | None
     profile: Profile
 
-    def row(self) -> tuple[str, int, str | None, str]:
+    def row(self) -> dict[str, Any]:
         """As the store keeps it."""
-        document = dump_text(profile_to_json(self.profile))
-        return self.profile.person, self.profile.revision, self.badge, document
+        return {
+            "person": self.profile.person,
+            "revision": self.profile.revision,
+            "badge": self.badge,
+            "document": dump_text(profile_to_json(self.profile)),
+            "remember": int(bool(self.profile.consent & REMEMBER)),
+            "erased": int(self.profile.erased),
+        }
 
     @classmethod
     def of_row(cls, row: tuple[Any, ...]) -> "Person":

@@ -46,6 +46,12 @@ class Event(NamedTuple):
     partition: int
     seq: int
 
+    @classmethod
+    def of_row(cls, source: str, key: str) -> "Event":
+        """As the hub keeps it: `gateway/NAME` and NONCE/PARTITION/SEQ."""
+        nonce, partition, seq = key.split("/")
+        return cls(source.partition("/")[2], nonce, int(partition), int(seq))
+
 
 @dataclass(frozen=True, slots=True)
 class Latency:
@@ -134,7 +140,7 @@ def ledger_of(directory: Path, gateways: Sequence[str]) -> Ledger:
         for nonce, partition, seq, acked in query(directory / gateway / "state" / "journal.db", OUTBOX):
             accepted.add(Event(gateway, nonce, partition, seq))
             acknowledged += acked
-    at_hub = {Event(*row) for row in query(hub, "select gateway, nonce, partition, seq from events")}
+    at_hub = {Event.of_row(*row) for row in query(hub, "select source, key from events where source like 'gateway/%'")}
     shed = query(hub, "select coalesce(sum(count), 0) from shed")[0][0]
     return Ledger(
         accepted=len(accepted) + shed,

@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import os
 import signal
 import sys
 from pathlib import Path
@@ -10,9 +11,13 @@ from typing import TYPE_CHECKING
 from edgehub.tools import access
 
 if TYPE_CHECKING:
+    from sqlalchemy import URL
+
     from edgehub.config import MqttSettings
     from edgehub.hub.daemon import Hub, HubSettings
 
+CREDENTIAL = "edgehub-db"
+PASSWORD = f"where the password of that database stands (the credential {CREDENTIAL} of systemd, if there is one)"
 EPILOG = """\
 The hub takes the events of every gateway of a site, writes them down and only then acknowledges them;
 it hands out profiles of the guests in the registration file. Edits of that file and of zones.yaml are taken up
@@ -22,6 +27,7 @@ examples:
   edgehub hub --site dv-conference --host hub.local --ca ca.crt --cert hub.crt --key hub.key \\
               --zones zones.yaml --registration registration.csv --db /var/lib/edgehub-hub/hub.db
   edgehub hub --site demo --host 127.0.0.1 --port 1883 --db hub.db --page 127.0.0.1:8080
+  edgehub hub --site fair --host hub.local --db postgresql://edgehub@db.local/edgehub --db-password /run/secrets/db
   edgehub hub user add kim          who may log in to the page; without any user it answers to this machine alone
 """
 
@@ -32,7 +38,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.epilog = EPILOG
     parser.add_argument("--site", type=site_name, help="name of the site, as in the gateways' edgehub.yaml")
     add_broker(parser)
-    parser.add_argument("--db", type=Path, default=Path("hub.db"), metavar="FILE", help="the hub's memory (hub.db)")
+    parser.add_argument(
+        "--db",
+        type=database,
+        default="hub.db",
+        metavar="FILE|postgresql://…",
+        help="the hub's memory: a file (hub.db), or a PostgreSQL database as postgresql://USER@HOST/NAME",
+    )
+    parser.add_argument("--db-password", type=Path, metavar="FILE", help=PASSWORD)
     parser.add_argument("--registration", type=Path, metavar="FILE", help="registration.csv: who wears which badge")
     parser.add_argument("--zones", type=Path, metavar="FILE", help="zones.yaml: names of zones, what counts as a badge")
     parser.add_argument("--learned", type=Path, metavar="FILE", help="learned.yaml: where zones lie on the floor plan")
@@ -56,6 +69,24 @@ def site_name(text: str) -> str:
         raise argparse.ArgumentTypeError(str(error)) from error
 
 
+def database(text: str) -> "Path | URL":
+    """What `--db` names: a file, or a database on a PostgreSQL server."""
+    if "://" not in text:
+        return Path(text)
+    from sqlalchemy import make_url
+    from sqlalchemy.exc import ArgumentError
+
+    try:
+        url = make_url(text)
+    except ArgumentError as error:
+        raise argparse.ArgumentTypeError("it is neither a file nor postgresql://USER@HOST/NAME") from error
+    if url.get_backend_name() != "postgresql":
+        raise argparse.ArgumentTypeError(f"it is a file or postgresql://…, not {url.drivername}://…")
+    if url.password is not None:
+        raise argparse.ArgumentTypeError("everybody on this machine can read a password here: use --db-password FILE")
+    return url
+
+
 def add_broker(parser: argparse.ArgumentParser, *, host: str | None = "127.0.0.1") -> None:
     """The options that say where the broker is."""
     parser.add_argument("--host", default=host, help="of the broker")
@@ -69,8 +100,6 @@ def add_broker(parser: argparse.ArgumentParser, *, host: str | None = "127.0.0.1
 
 def broker_settings(args: argparse.Namespace) -> "MqttSettings":
     """The broker that the options name."""
-    import os
-
     from edgehub.config import MqttSettings
 
     port = args.port or (1883 if args.ca is None else 8883)
@@ -79,7 +108,7 @@ def broker_settings(args: argparse.Namespace) -> "MqttSettings":
 
 
 def run(args: argparse.Namespace) -> int:
-    """Run until SIGTERM or SIGINT; 0 then, 2 when it cannot start."""
+    """Run until SIGTERM or SIGINT; 0 then, 2 when it cannot start, 1 when it may start later."""
     if args.command:
         return access.run(args)
     if args.site is None:
@@ -90,7 +119,12 @@ def run(args: argparse.Namespace) -> int:
 
 def _serve(args: argparse.Namespace) -> int:
     from edgehub.config import ConfigError
-    from edgehub.hub.store import StoreError
+
+    try:
+        from edgehub.hub.store import StoreError
+    except ModuleNotFoundError as error:
+        print(f"edgehub hub: {error.name} is missing: pip install 'edgehub[hub]'", file=sys.stderr)
+        return 2
     from edgehub.web.listen import ListenError
 
     try:
@@ -99,6 +133,8 @@ def _serve(args: argparse.Namespace) -> int:
         print(error, file=sys.stderr)
     except StoreError as error:
         print(f"edgehub hub: {args.db}: {error}", file=sys.stderr)
+        if not isinstance(args.db, Path):
+            return 1  # a server may come later, and systemd tries again
     except (OSError, ListenError) as error:
         print(f"edgehub hub: {error}", file=sys.stderr)
     return 2
@@ -114,15 +150,29 @@ def _settings(args: argparse.Namespace) -> "HubSettings":
     return HubSettings(
         site=args.site,
         mqtt=broker_settings(args),
-        database=args.db,
+        database=_with_password(args.db, args.db_password),
         registration=args.registration,
         zones=args.zones,
         venue=Venue() if args.zones is None else load_venue(args.zones),
         page=Listen.parse(args.page, args.tls_cert, args.tls_key) if args.page else None,
-        access=args.access or args.db.absolute().parent / access.FILE,
+        access=args.access or _beside(args.db) / access.FILE,
         speed=args.speed,
         boxes=(plan or {}).get("zones") or {},
     )
+
+
+def _with_password(address: "Path | URL", file: Path | None) -> "Path | URL":
+    """The address with its password, if it takes one. Raises OSError when the file cannot be read."""
+    if isinstance(address, Path):
+        return address
+    given = Path(os.environ.get("CREDENTIALS_DIRECTORY", "")) / CREDENTIAL
+    file = file or (given if given.is_file() else None)
+    return address if file is None else address.set(password=file.read_text().strip())
+
+
+def _beside(address: "Path | URL") -> Path:
+    """The folder of the database's file; where the hub was started, when it is on a server."""
+    return address.absolute().parent if isinstance(address, Path) else Path.cwd()
 
 
 async def _run(settings: "HubSettings") -> int:

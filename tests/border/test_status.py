@@ -122,3 +122,20 @@ def test_a_name_no_site_can_have_is_refused(
         cli.main([command, "--site", site, *(["--db", str(tmp_path / "hub.db")] if command == "hub" else [])])
     assert caught.value.code == 2
     assert f'"{site}" is not a name for topics. Use lower-case letters' in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("address", "why"),
+    [
+        ("postgresql://edgehub:secret@db/hub", "everybody on this machine can read a password here"),
+        ("mysql://edgehub@db/hub", "it is a file or postgresql://"),
+        ("postgresql://[", "it is neither a file nor postgresql://"),
+    ],
+)
+def test_an_address_that_is_no_database_is_said_in_words(
+    address: str, why: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A password in it is refused, for every process on the machine could read it."""
+    with pytest.raises(SystemExit):
+        cli.main(["hub", "--site", "expo", "--db", address])
+    assert why in capsys.readouterr().err

@@ -20,7 +20,8 @@ from edgehub.gateway.store.database import Database
 from edgehub.gateway.store.journal import Journal
 from edgehub.gateway.sync import Sync
 from edgehub.hub import daemon as hub_daemon
-from edgehub.hub.intake import Intake, Work
+from edgehub.hub.intake import Intake, Work, shed_row
+from edgehub.hub.store import Transaction
 
 
 class TrustingSync(Sync):
@@ -76,20 +77,23 @@ class ForgetfulSync(Sync):
 class CredulousIntake(Intake):
     """Takes whatever comes as new."""
 
-    def _take(self, work: Work, gateway: str, event: Envelope | Poison, digest: bytes, now_us: int) -> None:
+    def _take(
+        self, transaction: Transaction, work: Work, gateway: str, event: Envelope | Poison, digest: bytes
+    ) -> None:
         one = event.identity
-        known = self._copy(work, gateway, one.epoch, one.partition)
-        work.received[gateway, one.epoch.nonce, one.partition] = one.epoch, Received()
-        super()._take(work, gateway, event, digest, now_us)
+        key = gateway, one.epoch.nonce, one.partition
+        _, known = work.received.get(key, (one.epoch, Received()))
+        work.received[key] = one.epoch, Received()
+        super()._take(transaction, work, gateway, event, digest)
         known.add(one.seq)
-        work.received[gateway, one.epoch.nonce, one.partition] = one.epoch, known
+        work.received[key] = one.epoch, known
 
 
 class StubbornIntake(Intake):
     """Waits for ever for events that a gateway said it gave up."""
 
-    def _shed(self, work: Work, gateway: str, body: Any, now_us: int) -> None:
-        work.shed.append((gateway, body.epoch, body.partition, body.shed_class, body.count, now_us))
+    def _shed(self, transaction: Transaction, work: Work, gateway: str, body: Any) -> None:
+        work.shed.append(shed_row(work, gateway, body))
 
 
 def _replace(module: Any, name: str, by: type) -> Callable[[], None]:

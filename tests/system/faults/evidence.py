@@ -24,11 +24,10 @@ from outbox join epochs on epochs.start = outbox.epoch where outbox.id > ? order
 """
 WAITING = "select count(*) from outbox where acked_us is null"
 HUB_TABLE = "events"
-HUB_IDENTITY = ("gateway", "nonce", "partition", "seq")
 TRIGGER = f"""
-create table if not exists judge_applied (gateway text, nonce text, partition integer, seq integer, body text);
+create table if not exists judge_applied (source text, key text, body text);
 create trigger if not exists judge_applies after insert on {HUB_TABLE} begin
-  insert into judge_applied values ({", ".join(f"new.{column}" for column in HUB_IDENTITY)}, new.body);
+  insert into judge_applied values (new.source, new.key, new.body);
 end;
 """
 WITHOUT_KEY = f"""
@@ -37,8 +36,8 @@ create table copy as select * from {HUB_TABLE};
 drop table {HUB_TABLE};
 alter table copy rename to {HUB_TABLE};
 """
-APPLIED = "select gateway, nonce, partition, seq, body from judge_applied"
-SHED = "select gateway, nonce, partition, body from events where type = 'store.shed'"
+APPLIED = "select source, key, body from judge_applied where source like 'gateway/%'"
+SHED = "select source, key, body from events where type = 'store.shed'"
 CONFLICTS = "select count(*) from conflicts"
 QUARANTINED = "select count(*) from quarantine"
 
@@ -50,6 +49,12 @@ class Identity(NamedTuple):
     nonce: str
     partition: int
     seq: int
+
+    @classmethod
+    def of_row(cls, source: str, key: str) -> "Identity":
+        """As the hub keeps it: `gateway/NAME` and NONCE/PARTITION/SEQ."""
+        nonce, partition, seq = key.split("/")
+        return cls(source.partition("/")[2], nonce, int(partition), int(seq))
 
 
 @contextmanager
@@ -145,8 +150,8 @@ class HubRecord:
         """How often each event was applied, and the hash of its body where the hub kept it."""
         times: Counter[Identity] = Counter()
         hashes = {}
-        for gateway, nonce, partition, seq, body in self.rows(APPLIED):
-            identity = Identity(gateway, nonce, partition, seq)
+        for source, key, body in self.rows(APPLIED):
+            identity = Identity.of_row(source, key)
             times[identity] += 1
             if body is not None:
                 hashes[identity] = body_hash(json.loads(body))
@@ -155,8 +160,8 @@ class HubRecord:
     def shed(self) -> set[Identity]:
         """What gateways reported to have given up."""
         return {
-            Identity(gateway, json.loads(body)["epoch"], json.loads(body)["partition"], seq)
-            for gateway, _, _, body in self.rows(SHED)
+            Identity(source.partition("/")[2], json.loads(body)["epoch"], json.loads(body)["partition"], seq)
+            for source, _, body in self.rows(SHED)
             for low, high in json.loads(body)["ranges"]
             for seq in range(low, high + 1)
         }

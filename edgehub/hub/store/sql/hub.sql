@@ -1,73 +1,90 @@
--- name: meta
-select value from meta where key = ?
-
--- name: set_meta
-insert into meta (key, value) values (?, ?) on conflict (key) do update set value = excluded.value
+-- Statements of the hub, for SQLite and PostgreSQL alike. `:name` is a value; a list stands in brackets after `in`.
 
 -- name: received
-select gateway, nonce, partition, start, watermark, ranges, heard_us from received
+select gateway, nonce, partition, start, watermark, ranges from received
+where gateway in :gateways and nonce in :nonces
 
 -- name: put_received
-insert into received (gateway, nonce, partition, start, watermark, ranges, heard_us) values (?, ?, ?, ?, ?, ?, ?)
+insert into received (gateway, nonce, partition, start, watermark, ranges, heard_us)
+values (:gateway, :nonce, :partition, :start, :watermark, :ranges, :heard_us)
 on conflict (gateway, nonce, partition) do update
 set start = excluded.start, watermark = excluded.watermark, ranges = excluded.ranges, heard_us = excluded.heard_us
 
--- name: forget_received
-delete from received where gateway = ? and nonce = ? and partition = ?
+-- name: silent
+select gateway, nonce, partition, start, watermark, ranges from received
+where gateway = :gateway and heard_us < :before_us
 
--- name: insert_event
--- An epoch that was forgotten because its gateway had nothing of it may come again from a restored card.
-insert or ignore into events (gateway, nonce, partition, seq, type, wall_us, received_us, hash, person, body, corrected_us)
-values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+-- name: forget_received
+delete from received where gateway = :gateway and nonce = :nonce and partition = :partition
 
 -- name: anchors
 select gateway, boot_id, monotonic_us, wall_us from anchors
 
 -- name: put_anchor
-insert into anchors (gateway, boot_id, monotonic_us, wall_us) values (?, ?, ?, ?)
+insert into anchors (gateway, boot_id, monotonic_us, wall_us) values (:gateway, :boot_id, :monotonic_us, :wall_us)
 on conflict (gateway, boot_id) do update set monotonic_us = excluded.monotonic_us, wall_us = excluded.wall_us
 
 -- name: flag_unanchored
-insert or ignore into unanchored (gateway, boot_id, start, nonce, partition, seq, monotonic_us)
-values (?, ?, ?, ?, ?, ?, ?)
+insert into unanchored (gateway, boot_id, start, nonce, partition, seq, monotonic_us)
+values (:gateway, :boot_id, :start, :nonce, :partition, :seq, :monotonic_us)
+on conflict do nothing
 
 -- name: unanchored
-select start, nonce, partition, seq, monotonic_us, wall_us, type, body
-from unanchored join events using (gateway, nonce, partition, seq)
-where gateway = ? and boot_id = ?
-order by start, nonce, partition, seq
+select flagged.start, flagged.nonce, flagged.partition, flagged.seq, flagged.monotonic_us, events.id, events.told_us,
+  events.type, events.body
+from unanchored as flagged
+join events on events.source = 'gateway/' || flagged.gateway
+  and events.key = flagged.nonce || '/' || flagged.partition || '/' || flagged.seq
+where flagged.gateway = :gateway and flagged.boot_id = :boot_id
+order by flagged.start, flagged.nonce, flagged.partition, flagged.seq
 
 -- name: correct_event
-update events set corrected_us = ? where gateway = ? and nonce = ? and partition = ? and seq = ?
+update events set at_us = :at_us where id = :id
 
 -- name: unflag
-delete from unanchored where gateway = ? and boot_id = ?
+delete from unanchored where gateway = :gateway and boot_id = :boot_id
 
 -- name: put_receipt
-insert into receipts (gateway, revision, received_us) values (?, ?, ?)
+insert into receipts (gateway, revision, received_us) values (:gateway, :revision, :received_us)
 on conflict (gateway) do update set revision = excluded.revision, received_us = excluded.received_us
 where excluded.revision > receipts.revision
 
 -- name: receipts
 select gateway, revision, received_us from receipts
 
+-- name: last_event
+select coalesce(max(id), 0) from events
+
+-- name: insert_event
+insert into events (
+  id, source, key, type, name, at_us, told_us, received_us, hash, subject, ids, body
+) values (
+  :id, :source, :key, :type, :name, :at_us, :told_us, :received_us, :hash, :subject, :ids, :body
+)
+on conflict do nothing -- an epoch that was forgotten, because its gateway had nothing of it, may come from a restored card
+
+-- name: hashes
+select source, key, hash from events where source in :sources and key in :keys
+
 -- name: note_conflict
-insert or ignore into conflicts (gateway, nonce, partition, seq, received_us, hash)
-select gateway, nonce, partition, seq, ?5, ?6 from events
-where gateway = ?1 and nonce = ?2 and partition = ?3 and seq = ?4 and hash <> ?6
+insert into conflicts (source, key, received_us, hash)
+select source, key, :received_us, :hash from events where source = :source and key = :key and hash <> :hash
+on conflict do nothing
 
 -- name: quarantine
-insert into quarantine (gateway, received_us, why, raw) values (?, ?, ?, ?)
+insert into quarantine (id, gateway, received_us, why, raw)
+select coalesce(max(id), 0) + 1, :gateway, :received_us, :why, :raw from quarantine
 
 -- name: trim_quarantine
-delete from quarantine where id <= (select max(id) from quarantine) - ?
+delete from quarantine where id <= (select max(id) from quarantine) - :keep
 
 -- name: note_shed
-insert into shed (gateway, nonce, partition, class, count, received_us) values (?, ?, ?, ?, ?, ?)
+insert into shed (gateway, nonce, partition, class, count, received_us)
+values (:gateway, :nonce, :partition, :class, :count, :received_us)
 
 -- name: put_stay
 insert into stays (gateway, visit, person, zone, entered_us, seen_us, left_us, start, seq)
-values (?, ?, ?, ?, ?, ?, ?, ?, ?)
+values (:gateway, :visit, :person, :zone, :entered_us, :seen_us, :left_us, :start, :seq)
 on conflict (gateway, visit) do update
 set person = excluded.person, zone = excluded.zone, entered_us = excluded.entered_us, seen_us = excluded.seen_us,
   left_us = excluded.left_us, start = excluded.start, seq = excluded.seq
@@ -75,19 +92,36 @@ set person = excluded.person, zone = excluded.zone, entered_us = excluded.entere
 -- name: stays
 select gateway, visit, person, zone, entered_us, seen_us, left_us, start, seq from stays
 
+-- name: stays_reported
+select gateway, visit, person, zone, entered_us, seen_us, left_us, start, seq from stays
+where gateway in :gateways and visit in :visits
+
+-- name: mark_stale
+insert into stale (person, mark) values (:person, :mark) on conflict (person) do update set mark = excluded.mark
+
+-- name: remembered
+select person from people where person in :persons and erased = 0 and (remember = 1 or :all = 1)
+
 -- name: forget_stays
-delete from stays where person = ?
+delete from stays where person = :person
 
 -- name: forget_events
-update events set person = null, body = null where person = ?
+update events set subject = null, ids = null, body = null where subject = :subject
 
 -- name: people
 select person, revision, badge, document from people order by revision
 
 -- name: put_person
-insert into people (person, revision, badge, document) values (?, ?, ?, ?)
-on conflict (person) do update set revision = excluded.revision, badge = excluded.badge, document = excluded.document
+insert into people (person, revision, badge, document, remember, erased)
+values (:person, :revision, :badge, :document, :remember, :erased)
+on conflict (person) do update
+set revision = excluded.revision, badge = excluded.badge, document = excluded.document, remember = excluded.remember,
+  erased = excluded.erased
 
 -- name: counts
-select (select count(*) from events), (select count(*) from conflicts), (select count(*) from quarantine),
+select (select coalesce(max(id), 0) from events), (select count(*) from stays), (select count(*) from conflicts), (select count(*) from quarantine),
   (select coalesce(sum(count), 0) from shed)
+
+-- name: facts_about
+select source, key, type, name, at_us, received_us, subject, ids, body from events
+where subject in :subjects order by at_us, id
