@@ -129,7 +129,7 @@ def test_a_name_no_site_can_have_is_refused(
     [
         ("postgresql://edgehub:secret@db/hub", "everybody on this machine can read a password here"),
         ("mysql://edgehub@db/hub", "it is a file or postgresql://"),
-        ("postgresql://[", "it is neither a file nor postgresql://"),
+        ("postgresql://db:port/hub", "it is neither a file nor postgresql://"),
     ],
 )
 def test_an_address_that_is_no_database_is_said_in_words(
