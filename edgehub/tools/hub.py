@@ -78,7 +78,7 @@ def database(text: str) -> "Path | URL":
 
     try:
         url = make_url(text)
-    except ArgumentError as error:
+    except (ArgumentError, ValueError) as error:
         raise argparse.ArgumentTypeError("it is neither a file nor postgresql://USER@HOST/NAME") from error
     if url.get_backend_name() != "postgresql":
         raise argparse.ArgumentTypeError(f"it is a file or postgresql://…, not {url.drivername}://…")

@@ -218,6 +218,7 @@ async def test_a_bad_edit_keeps_the_last_good_and_a_good_one_is_taken_up(tmp_pat
         site.broker.start()
         await site.start_hub()
         await site.start_gateway()
+        await until(lambda: site.query("select count(*) from people")[0][0] > 0, 20, "the hub has read its files")
         site.write("zones.yaml", ZONES.replace("heard_by", "herd_by"))
         await until(lambda: count(site, "config.refused") == 1, 10, "the mistake is reported")
         walk = asyncio.create_task(site.air.stay(ADA, 600))
