@@ -203,7 +203,7 @@ insert into people values ('gone', 4, null, '{"person":"gone","revision":4,"badg
 
 @pytest.mark.asyncio
 async def test_a_file_of_version_1_is_taken_over_with_all_that_is_in_it(tmp_path: Path) -> None:
-    """Events with their place in the log, what has arrived, who is who, and who may be remembered."""
+    """Events with their place in the log, what has arrived, and who may be remembered."""
     path = tmp_path / "hub.db"
     schema = (files("edgehub.hub.store") / "sql" / "hub_001.sql").read_text()
     with closing(sqlite3.connect(path)) as old:
@@ -223,8 +223,6 @@ async def test_a_file_of_version_1_is_taken_over_with_all_that_is_in_it(tmp_path
     with closing(sqlite3.connect(path)) as seen:
         tables = {name for (name,) in seen.execute("select name from sqlite_master")}
         assert not {name for name in tables if name.endswith("s_1") and "auto" not in name}
-        assert sorted(seen.execute("select value, person from identifiers")) == [("jo", "jo"), ("kim", "kim")]
-        assert sorted(seen.execute("select badge, person from badges")) == [("1042", "kim"), ("1043", "jo")]
 
 
 @pytest.mark.asyncio

@@ -54,8 +54,8 @@ class Transaction:
     def run(self, name: str, rows: Rows) -> None:
         """Run a statement with each of these rows."""
         if rows:
-            clean = [{key: clean(value) for key, value in row.items()} for row in rows]
-            self._connection.execute(self._statements[name], clean)
+            cleaned = [{key: clean(value) for key, value in row.items()} for row in rows]
+            self._connection.execute(self._statements[name], cleaned)
 
 
 class HubStore:
