@@ -97,7 +97,8 @@ select gateway, visit, person, zone, entered_us, seen_us, left_us, start, seq fr
 where gateway in :gateways and visit in :visits
 
 -- name: mark_stale
-insert into stale (person, mark) values (:person, :mark) on conflict (person) do update set mark = excluded.mark
+insert into stale (person, since, mark) values (:person, :mark, :mark)
+on conflict (person) do update set mark = excluded.mark
 
 -- name: remembered
 select person from people where person in :persons and erased = 0 and (remember = 1 or :all = 1)

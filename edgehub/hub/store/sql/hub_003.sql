@@ -121,13 +121,14 @@ create table profiles (
   updated_us integer not null
 );
 
--- Guests whose profile is behind the log. mark is the last event that made it so: what came since is not folded yet.
+-- Guests whose profile is behind the log: since which event, and mark, the last one that made it so.
 create table stale (
   person text primary key,
+  since integer not null,
   mark integer not null
 ) without rowid;
 
-create index stale_mark on stale (mark);
+create index stale_since on stale (since);
 
 -- Fields of a door that data_layer.yaml does not name. Their names only, never what was in them.
 create table unmapped (
@@ -142,8 +143,24 @@ create table unmapped (
 
 create index stays_seen on stays (seen_us);
 
--- What the intake asks of a guest whose event comes in: 1 where they agreed to be remembered, or are forgotten.
-alter table people add column remember integer not null default 0;
-alter table people add column erased integer not null default 0;
-update people set remember = 1 where document like '%"analytics":true%' or document like '%"offers":true%';
-update people set erased = 1 where badge is null;
+-- What travels to gateways. A badge may be at two guests for the moment between their folds.
+-- remember is 1 where the guest agreed to be remembered; erased of a tombstone.
+alter table people rename to people_1;
+
+create table people (
+  person text primary key,
+  revision integer not null,
+  badge text,
+  document text not null,
+  remember integer not null,
+  erased integer not null
+) without rowid;
+
+insert into people (person, revision, badge, document, remember, erased)
+select person, revision, badge, document,
+  case when document like '%"analytics":true%' or document like '%"offers":true%' then 1 else 0 end,
+  case when badge is null then 1 else 0 end
+from people_1;
+
+drop table people_1;
+create index people_latest on people (revision);
