@@ -6,6 +6,7 @@ The key decides, not the time: a door may hand the same over as often as it like
 import hashlib
 import json
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -16,6 +17,9 @@ from edgehub.hub.store import HubStore, Row, Transaction, clean
 
 AT_ONCE = 500
 """Facts in one transaction: the next door's turn comes after."""
+
+LONGEST = 200
+"""Characters of a name or key; PostgreSQL finds nothing by a text of more than 2,700 bytes."""
 
 
 class Facts:
@@ -38,13 +42,14 @@ class Facts:
 
 def keep(transaction: Transaction, facts: Sequence[Fact], rules: IdentityRules) -> list[Taken]:
     """Take facts in, in a transaction."""
+    facts = [_storable(fact) for fact in facts]
     known = _known(transaction, facts)
     [[event]] = transaction.select("last_event")
     taken: list[Taken] = []
     new: list[dict[str, Any]] = []
     again: list[dict[str, Any]] = []
     for fact in facts:
-        source, key, digest = clean(fact.source), clean(fact.key), digest_of(fact)
+        source, key, digest = fact.source, fact.key, digest_of(fact)
         before = known.setdefault((source, key), digest)
         if before is digest:
             event += 1
@@ -55,6 +60,17 @@ def keep(transaction: Transaction, facts: Sequence[Fact], rules: IdentityRules) 
     transaction.run("insert_event", new)
     transaction.run("note_conflict", again)
     return taken
+
+
+def _storable(fact: Fact) -> Fact:
+    """With names that both databases can hold and find: a long one is as good by its digest."""
+    ids = tuple(Identifier(one.kind, _short(one.value)) for one in fact.ids)
+    return replace(fact, source=clean(fact.source), key=_short(fact.key), ids=ids)
+
+
+def _short(text: str) -> str:
+    text = clean(text)
+    return text if len(text) <= LONGEST else hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
 
 def _known(transaction: Transaction, facts: Sequence[Fact]) -> dict[tuple[str, str], bytes]:

@@ -97,10 +97,16 @@ async def test_when_it_came_in_is_no_part_of_what_was_told(store: HubStore) -> N
 
 @pytest.mark.asyncio
 async def test_what_a_database_cannot_keep_is_kept_as_near_as_it_can_be(store: HubStore) -> None:
-    """NUL and half a surrogate in keys, ids and values: taken once, and known again."""
-    odd = [fact("a\0b", values={"x": "a\0b"}), fact("2", name="\ud800"), fact("ä", ids=(KIM, Identifier("crm", "\0")))]
-    assert await facts_at(store).take(odd) == ["new"] * 3
-    assert await facts_at(store).take(odd) == ["again"] * 3
+    """NUL, half a surrogate and what is too long to be found by: taken once, and known again."""
+    long = fact("k" * 5000, ids=(CRM, Identifier("app", "é" * 5000)))
+    odd = [
+        long,
+        fact("a\0b", values={"x": "a\0b"}),
+        fact("2", name="\ud800"),
+        fact("ä", ids=(KIM, Identifier("crm", "\0"))),
+    ]
+    assert await facts_at(store).take(odd) == ["new"] * 4
+    assert await facts_at(store).take(odd) == ["again"] * 4
     assert await keys(store) == ["a\ufffdb", "2", "ä"]
 
 
