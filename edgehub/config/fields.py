@@ -8,14 +8,16 @@ and every message here must name a line, a column and a remedy anyway.
 
 import re
 from contextlib import suppress
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 from edgehub.config.nodes import Listing, Node, Scalar, Table
 from edgehub.config.page import Page
 from edgehub.config.problems import Mark, Mistake, did_you_mean
+from edgehub.core.data import dataclass
 
 
-class Entry(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Entry:
     """A value on its way to being read: what messages call it, where its name stands, and what is written."""
 
     name: str
@@ -250,7 +252,8 @@ class TimeZone:
         return {"type": "string"}
 
 
-class Field(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Field:
     """One setting: what it may be, what it is for, an example, and whether it may be left out."""
 
     kind: Kind

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import field
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from edgehub.config.fields import Choice, Entry, Field, Number, Secret, Size, Text
 from edgehub.config.groups import Group, ListOf, MapOf
@@ -31,7 +31,8 @@ class MqttSettings:
     """"5" or "3.1.1"."""
 
 
-class BluetoothSettings(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class BluetoothSettings:
     """Which radios to listen with, and where their packets come from."""
 
     adapters: tuple[str, ...] = ("hci0",)
@@ -39,14 +40,16 @@ class BluetoothSettings(NamedTuple):
     """"bluez", or "socket:PATH" for a simulated radio."""
 
 
-class BridgeSettings(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class BridgeSettings:
     """Where a Hue bridge is."""
 
     host: str = "auto"
     """Name or address, with ":PORT" where it is unusual; "auto" will ask the network; this version wants the address."""
 
 
-class StorageSettings(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class StorageSettings:
     """How much disk the outbox may take."""
 
     quota_bytes: int = 512 * 2**20
@@ -66,7 +69,8 @@ class WebSettings:
         return f"{self.host}:{self.port}"
 
 
-class LogSettings(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class LogSettings:
     """How the log is written."""
 
     style: str = "auto"
@@ -205,7 +209,8 @@ def read_installation(page: Page) -> Installation | None:
     return None if page.broken else _installation(values, page.path.parent)
 
 
-class _Inconsistency(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class _Inconsistency:
     path: tuple[str, ...]
     message: str
     hint: str

@@ -5,7 +5,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 from edgehub.config import yaml
-from edgehub.config.diagnosis import swallowed
 from edgehub.config.nodes import Node, Scalar, Table, find
 from edgehub.config.problems import START, ConfigError, Mark, Mistake, Problem
 
@@ -74,7 +73,11 @@ class Page:
         """Return the mistake of a value that begins with #, and so is a comment and no value."""
         line = self.source(mark)
         found = re.compile(r"[\s:]*\s(#\S.*?)\s*(?:\s#.*)?$").match(line, mark.column - 1)
-        return swallowed(Mark(mark.line, found.start(1) + 1), found[1]) if found else None
+        if found is None:
+            return None
+        from edgehub.config.diagnosis import swallowed  # only mistakes need it
+
+        return swallowed(Mark(mark.line, found.start(1) + 1), found[1])
 
     def source(self, mark: Mark) -> str:
         """The line as written."""

@@ -9,7 +9,6 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
-from edgehub.config.colours import CSS, colour
 from edgehub.config.page import read_text
 from edgehub.config.problems import START, ConfigError, Mark, Mistake, Problem, did_you_mean
 from edgehub.core.badge import canonical_badge
@@ -153,6 +152,8 @@ class _Reader:
         )
 
     def _colour(self, line: int, text: str) -> str | None:
+        from edgehub.config.colours import CSS, colour  # with a list of guests only: their names are many
+
         found = colour(text)
         if text and found is None:
             hint = did_you_mean(text, CSS, "Write a CSS name like teal, or #rrggbb.")

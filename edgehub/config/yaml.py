@@ -10,7 +10,6 @@ from typing import Any
 
 import yaml
 
-from edgehub.config.diagnosis import diagnose
 from edgehub.config.nodes import Listing, Node, Scalar, Table
 from edgehub.config.problems import START, Mark, Mistake
 
@@ -60,6 +59,8 @@ class _Dumper(yaml.SafeDumper):
 
 def _mistake(error: yaml.YAMLError, text: str) -> Mistake:
     if isinstance(error, yaml.MarkedYAMLError):
+        from edgehub.config.diagnosis import diagnose  # only mistakes need it
+
         return diagnose(text, str(error.problem), _mark(error.problem_mark), _mark(error.context_mark))
     if isinstance(error, yaml.reader.ReaderError):
         line = text.count("\n", 0, error.position) + 1

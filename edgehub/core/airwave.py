@@ -12,11 +12,11 @@ advertising payload, so what a real radio would have to parse is parsed here too
 
 import json
 import math
-from dataclasses import dataclass
 from struct import Struct
 from typing import Any, Final
 
 from edgehub.core.advert import COMPANY_SLOTS, Advertisement
+from edgehub.core.data import dataclass
 from edgehub.core.decode import MANUFACTURER_DATA, SERVICE_DATA_16, structures
 
 VERSION: Final = 1

@@ -63,13 +63,13 @@ def _ibeacon_key(scheme: BadgeScheme, who: bytes) -> str:
 # --- what staff write
 
 _NUMBER: Final = r"0*(\d{1,5})"
-_WRITTEN: Final = {
-    "minor": re.compile(_NUMBER),
-    "pair": re.compile(rf"{_NUMBER}\s*[-/]\s*{_NUMBER}"),
-    "ibeacon": re.compile(rf"ibeacon:([0-9a-f]{{8}}(?:-?[0-9a-f]{{4}}){{3}}-?[0-9a-f]{{12}})/{_NUMBER}/{_NUMBER}"),
-    "eddystone": re.compile(r"eddystone:([0-9a-f]{20})/?([0-9a-f]{12})"),
-    "estimote": re.compile(r"estimote:([0-9a-f]{16})(?:[0-9a-f]{16})?"),
-    "nearable": re.compile(r"nearable:([0-9a-f]{16})"),
+_WRITTEN: Final = {  # compiled when first tried: most lists hold plain numbers
+    "minor": _NUMBER,
+    "pair": rf"{_NUMBER}\s*[-/]\s*{_NUMBER}",
+    "ibeacon": rf"ibeacon:([0-9a-f]{{8}}(?:-?[0-9a-f]{{4}}){{3}}-?[0-9a-f]{{12}})/{_NUMBER}/{_NUMBER}",
+    "eddystone": r"eddystone:([0-9a-f]{20})/?([0-9a-f]{12})",
+    "estimote": r"estimote:([0-9a-f]{16})(?:[0-9a-f]{16})?",
+    "nearable": r"nearable:([0-9a-f]{16})",
 }
 
 
@@ -80,7 +80,7 @@ def canonical_badge(text: str, scheme: BadgeScheme) -> str | None:
     """
     written = text.strip().lower()
     for form, pattern in _WRITTEN.items():
-        if match := pattern.fullmatch(written):
+        if match := re.fullmatch(pattern, written):
             return _key(form, match.groups(), scheme)
     return None
 

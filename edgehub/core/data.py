@@ -8,9 +8,9 @@ and type checkers see no difference.
 
 import dataclasses
 from collections.abc import Callable, Mapping
-from dataclasses import MISSING, FrozenInstanceError
+from dataclasses import MISSING, Field, FrozenInstanceError, field
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 __all__ = ["dataclass"]
 
@@ -19,7 +19,7 @@ def _dataclass(*, slots: bool, frozen: bool = False, kw_only: bool = False) -> C
     """Make a class a slotted dataclass. Other kinds are the standard library's to make: TypeError."""
     if not slots:
         raise TypeError("this dataclass is slotted; take the standard library's for others")
-    return lambda kind: _finish(_skeleton(kind, kw_only=kw_only), _FROZEN if frozen else _MUTABLE)
+    return lambda kind: _made(kind, _fields(kind, kw_only=kw_only), _FROZEN if frozen else _MUTABLE)
 
 
 if TYPE_CHECKING:
@@ -28,28 +28,56 @@ else:
     dataclass = _dataclass
 
 
-def _skeleton(kind: type, *, kw_only: bool) -> type:
-    """Let the standard library do what costs little: defaults, ``__slots__``, ``__match_args__``, ``fields()``."""
-    return dataclasses.dataclass(init=False, repr=False, eq=False, slots=True, kw_only=kw_only)(kind)
+@dataclasses.dataclass(init=False, repr=False, eq=False)
+class _Model:
+    """Made by the standard library, for what it marks its own dataclasses and fields with."""
+
+    field: None = None
 
 
-def _finish(kind: Any, methods: Mapping[str, Any]) -> type:
-    kind.__init__ = _first_init(kind)
-    kind.__compared__ = _getter([field.name for field in dataclasses.fields(kind) if field.compare])
-    for name, method in methods.items():
-        if name not in vars(kind):
-            setattr(kind, name, method)
-    return kind  # type: ignore[no-any-return]
+_MODEL: Any = _Model
 
 
-def _first_init(kind: Any) -> Callable[..., None]:
-    """An ``__init__`` that puts the real one into its place."""
+def _fields(kind: type, *, kw_only: bool) -> dict[str, Any]:
+    """Name → field, those of the bases first."""
+    found: dict[str, Any] = {}
+    for base in reversed(kind.__mro__[1:]):
+        found |= vars(base).get("__dataclass_fields__", {})
+    for name, annotation in kind.__annotations__.items():
+        if getattr(annotation, "__origin__", annotation) is not ClassVar:
+            found[name] = _field(name, annotation, vars(kind).get(name, MISSING), kw_only=kw_only)
+    return found
+
+
+def _field(name: str, annotation: object, default: Any, *, kw_only: bool) -> Any:
+    made: Any = default if isinstance(default, Field) else field(default=default)
+    made.name, made.type, made._field_type = name, annotation, _MODEL.__dataclass_fields__["field"]._field_type  # noqa: SLF001 - the mark of a field
+    if made.kw_only is MISSING:
+        made.kw_only = kw_only
+    return made
+
+
+def _made(kind: Any, fields: Mapping[str, Any], methods: Mapping[str, Any]) -> type:
+    """The class itself, made again: only so can it have slots, and setting methods one by one costs more than all."""
 
     def __init__(self: Any, *values: Any, **named: Any) -> None:  # noqa: N807
-        kind.__init__ = _compiled_init(kind)
-        kind.__init__(self, *values, **named)
+        made.__init__ = _compiled_init(made)  # by now somebody needs it
+        made.__init__(self, *values, **named)
 
-    return __init__
+    taken = {slot for base in kind.__mro__[1:] for slot in vars(base).get("__slots__", ())}
+    body = {name: value for name, value in vars(kind).items() if name not in fields and name not in _OF_UNSLOTTED}
+    body |= {name: method for name, method in methods.items() if name not in body}
+    body |= {
+        "__qualname__": kind.__qualname__,
+        "__slots__": tuple(name for name in fields if name not in taken),
+        "__match_args__": tuple(name for name, field in fields.items() if not field.kw_only),
+        "__dataclass_fields__": dict(fields),
+        "__dataclass_params__": _MODEL.__dataclass_params__,
+        "__compared__": _getter([name for name, field in fields.items() if field.compare]),
+        "__init__": __init__,
+    }
+    made: Any = type(kind)(kind.__name__, kind.__bases__, body)
+    return made  # type: ignore[no-any-return]
 
 
 def _compiled_init(kind: Any) -> Callable[..., None]:
@@ -57,25 +85,28 @@ def _compiled_init(kind: Any) -> Callable[..., None]:
     names: dict[str, Any] = {"MISSING": MISSING}
     takes: list[str] = []
     sets: list[str] = []
-    for field in dataclasses.fields(kind):
-        name, value = field.name, field.name
+    for declared in dataclasses.fields(kind):
+        name, value = declared.name, declared.name
         names[f"set_{name}"] = getattr(kind, name).__set__
-        if field.default is not MISSING:
-            names[f"default_{name}"] = field.default
+        if declared.default is not MISSING:
+            names[f"default_{name}"] = declared.default
             takes.append(f"{name}=default_{name}")
-        elif field.default_factory is not MISSING:
-            names[f"make_{name}"] = field.default_factory
+        elif declared.default_factory is not MISSING:
+            names[f"make_{name}"] = declared.default_factory
             takes.append(f"{name}=MISSING")
             value = f"make_{name}() if {name} is MISSING else {name}"
         else:
             takes.append(name)
         sets.append(f" set_{name}(self, {value})")
-    if any(field.kw_only for field in dataclasses.fields(kind)):
+    if any(declared.kw_only for declared in dataclasses.fields(kind)):
         takes.insert(0, "*")
     exec(f"def __init__({', '.join(['self', *takes])}):\n" + "\n".join(sets or [" pass"]), names)  # noqa: S102 - names of fields are identifiers
     init: Callable[..., None] = names["__init__"]
     init.__qualname__ = f"{kind.__qualname__}.__init__"
     return init
+
+
+_OF_UNSLOTTED = frozenset({"__dict__", "__weakref__"})
 
 
 def _getter(names: list[str]) -> Callable[[Any], Any]:

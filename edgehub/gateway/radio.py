@@ -17,7 +17,6 @@ from typing import Protocol, Self
 
 import structlog
 
-from edgehub.gateway.radio_socket import SocketReceiver
 from edgehub.gateway.radio_state import (
     Clock,
     Deliver,
@@ -91,7 +90,7 @@ class Radio:
         self.clock: Clock = RealClock(asyncio.get_running_loop().time)
         self._source = self._open(self._settings.source)
         self._task = asyncio.create_task(self._keep_running(), name="radio")
-        if isinstance(self._source, SocketReceiver):
+        if self._settings.source.startswith("socket:"):
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._clock_set.wait(), self._patience.hello_s)
         return self
@@ -105,10 +104,12 @@ class Radio:
         listener = Listener(self._deliver, self._report, self._patience)
         match kind:
             case "bluez":
-                from edgehub.gateway.radio_bluez import BluezRadio  # bleak costs a simulated gateway nothing
+                from edgehub.gateway.radio_bluez import BluezRadio  # bleak costs a simulated gateway nothing,
 
                 return BluezRadio(self._gateway, self._settings.adapters, listener)
             case "socket" if path:
+                from edgehub.gateway.radio_socket import SocketReceiver  # nor the simulation a real one
+
                 return SocketReceiver(path, self._gateway, listener, self._set_clock)
             case _:
                 raise ValueError(f"no radio is called {source!r}; write bluez or socket:PATH")

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from edgehub.core.presence import Contrast, Place, Reading, Survey
+    from edgehub.core.presence import Place, Reading, Survey
+    from edgehub.core.presence.contrast import Contrast
     from edgehub.core.venue import Venue
     from edgehub.tools.recording import Heard, Walk
 
@@ -48,7 +49,8 @@ def run(args: argparse.Namespace) -> int:
     from dataclasses import replace
 
     from edgehub.config import ConfigError, load_learned, load_venue, save_learned
-    from edgehub.core.presence import Survey, contrasts
+    from edgehub.core.presence import Survey
+    from edgehub.core.presence.contrast import contrasts
     from edgehub.tools.output import refuse_inputs
     from edgehub.tools.recording import Notes, RecordingError, read_walks, use_recordings
 

@@ -24,6 +24,7 @@ def of(make: Maker) -> tuple[Any, Any, Any]:
         badges: list[str] = field(default_factory=list, compare=False)
         secret: str = field(default="x", repr=False)
         unit: ClassVar[str] = "dBm"
+        floor: ClassVar = -100
 
     @make(frozen=True, slots=True, kw_only=True)
     class Named:
@@ -46,7 +47,7 @@ def test_made_as_declared(kinds: tuple[Any, Any, Any]) -> None:
     """By place and by name, with defaults that are never shared."""
     level, named, _ = kinds
     first, second = level("pi", dbm=-60.0), level("pi")
-    assert (first.receiver, first.dbm, first.secret, first.unit) == ("pi", -60.0, "x", "dBm")
+    assert (first.receiver, first.dbm, first.secret, first.unit, first.floor) == ("pi", -60.0, "x", "dBm", -100)
     assert first.badges == []
     assert first.badges is not second.badges
     assert (named(near=1.0).far, named(near=1.0).near) == (0.0, 1.0)
@@ -103,6 +104,31 @@ def test_read_by_the_tools(kinds: tuple[Any, Any, Any]) -> None:
     twin = copy.deepcopy(one)
     assert (twin, twin.badges) == (one, one.badges)
     assert twin.badges is not one.badges
+
+
+@pytest.mark.parametrize("make", [dataclasses.dataclass, data.dataclass], ids=["the standard one", "ours"])
+def test_extended(make: Maker) -> None:
+    """A kind made from another has its fields first, may give them other defaults, and keeps what it wrote itself."""
+
+    @make(frozen=True, slots=True)
+    class Sound:
+        badge: str
+        dbm: float = -70.0
+
+    @make(frozen=True, slots=True)
+    class Echo(Sound):
+        dbm: float = -90.0
+        delay_s: float = 0.1
+
+        def __repr__(self) -> str:
+            return f"{self.badge} again"
+
+    assert [each.name for each in fields(Echo)] == ["badge", "dbm", "delay_s"]
+    assert repr(Echo("1042")) == "1042 again"
+    assert (Echo("1042").dbm, Sound("1042").dbm) == (-90.0, -70.0)
+    assert Echo("1042") != Sound("1042", -90.0)
+    with pytest.raises(AttributeError):
+        object.__setattr__(Echo("1042"), "unknown", 1)
 
 
 @data.dataclass(frozen=True, slots=True)

@@ -7,7 +7,6 @@ levels, and silence, from a survey or a generic prior (``survey``, ``model``). L
 visits (``presence``).
 """
 
-from edgehub.core.presence.contrast import Contrast, contrasts
 from edgehub.core.presence.distance import Distance, Distances
 from edgehub.core.presence.events import Corrected, Entered, Evidence, Left, Moved, Transition
 from edgehub.core.presence.hearing import Hearing
@@ -16,7 +15,6 @@ from edgehub.core.presence.presence import Presence
 from edgehub.core.presence.survey import Fingerprint, Place, Reading, Survey, readings
 
 __all__ = [
-    "Contrast",
     "Corrected",
     "Distance",
     "Distances",
@@ -32,6 +30,5 @@ __all__ = [
     "Reading",
     "Survey",
     "Transition",
-    "contrasts",
     "readings",
 ]

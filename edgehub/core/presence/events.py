@@ -1,7 +1,8 @@
 """What presence says: where a badge is now, and which stays its past consists of."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from edgehub.core.data import dataclass
 
 
 @dataclass(frozen=True, slots=True)

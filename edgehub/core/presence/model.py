@@ -2,10 +2,10 @@
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cache, cached_property
 from typing import NamedTuple
 
+from edgehub.core.data import dataclass
 from edgehub.core.presence.spots import condensed
 from edgehub.core.presence.survey import Fingerprint, Place, Survey
 from edgehub.core.venue import Venue

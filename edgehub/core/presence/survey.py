@@ -2,8 +2,10 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, NamedTuple
+
+from edgehub.core.data import dataclass
 
 WINDOW_S = 1.0  # one reading: the levels of about a second, as in live use
 
