@@ -16,8 +16,9 @@ log = structlog.get_logger("edgehub.process")
 
 STOP_WITHIN_S = 4.5
 """An orderly stop takes less. After this the process ends where it stands: what was accepted is on the disk."""
-TURN_S = 0.0005
-"""After this a thread gives way to one that waits; after Python's own 5 ms a bridge's thread would be late to ask."""
+TURN_S = 0.0001
+"""After this a thread gives way to one that waits; a bridge's thread needs a handful of turns to ask for a colour (SPD5),
+and would wait for each up to Python's own 5 ms."""
 
 
 class CannotStart(Exception):  # noqa: N818 - it says what happened

@@ -13,7 +13,7 @@ from edgehub.config.page import read_text
 from edgehub.config.problems import START, ConfigError, Mark, Mistake, Problem, did_you_mean
 from edgehub.core.badge import canonical_badge
 from edgehub.core.data import dataclass
-from edgehub.core.profile import CONSENT_PURPOSES, shared_consent
+from edgehub.core.profile import CONSENT_PURPOSES, shared_set
 from edgehub.core.venue import BadgeScheme
 
 FILE: Final = "registration.csv"
@@ -148,7 +148,7 @@ class _Reader:
             first_name=values.get("first_name") or None,
             colour=self._colour(line, values.get("colour", "")),
             bands=tuple(_parts(values.get("bands", ""))),
-            consent=shared_consent(frozenset(self._consent(line, values.get("consent", "")))),
+            consent=shared_set(frozenset(self._consent(line, values.get("consent", "")))),
         )
 
     def _colour(self, line: int, text: str) -> str | None:

@@ -2,17 +2,17 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
-from functools import cache
+from functools import lru_cache
 
 from edgehub.core.data import dataclass
 
 CONSENT_PURPOSES = frozenset({"lights", "music", "offers", "analytics", "screen"})
 
 
-@cache  # of five purposes, so never more than 32 sets
-def shared_consent(agreed: frozenset[str]) -> frozenset[str]:
-    """One set for all guests who agreed to the same: 2,000 guests with a set each take 0.4 MiB (SPD8)."""
-    return agreed
+@lru_cache(maxsize=128)
+def shared_set(words: frozenset[str]) -> frozenset[str]:
+    """One set for all guests who agreed to the same, or are in the same audiences: one each would be 0.4 MiB (SPD8)."""
+    return words
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +65,15 @@ class Profiles:
         self._by_person[profile.person] = profile
         for binding in profile.badges:
             if binding.until_us is None:
-                self._by_badge[binding.badge] = profile.person
+                self._bind(binding.badge, profile)
         return True
+
+    def _bind(self, badge: str, profile: Profile) -> None:
+        """Let a badge be worn; who was made up for it from the staff's list (revision 0) is nobody any more."""
+        before = self.wearing(badge)
+        if before is not None and before.revision == 0 < profile.revision:
+            del self._by_person[before.person]
+        self._by_badge[badge] = profile.person
 
     def of(self, person: str) -> Profile | None:
         """The guest with this id, unless unknown or erased."""

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Annotated, Any
 
 from edgehub.core.data import dataclass
-from edgehub.core.profile import BadgeBinding, Profile, shared_consent
+from edgehub.core.profile import BadgeBinding, Profile, shared_set
 from edgehub.core.wire.fields import MAX_MESSAGE, dump_text
 from edgehub.core.wire.shapes import As, Integer, Message, Most, Text, read, write
 
@@ -140,7 +140,7 @@ def _profile(guest: Guest) -> Profile:
         first_name=guest.first_name,
         colour=guest.colour,
         bands=guest.bands,
-        consent=shared_consent(frozenset(purpose for purpose in PURPOSES if getattr(guest.consent, purpose))),
-        audiences=frozenset(guest.audiences),
+        consent=shared_set(frozenset(purpose for purpose in PURPOSES if getattr(guest.consent, purpose))),
+        audiences=shared_set(frozenset(guest.audiences)),
         erased=guest.erased,
     )

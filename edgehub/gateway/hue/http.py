@@ -113,6 +113,7 @@ class Line:
         with self._trouble():
             connection = self._connected()
             connection.request(method, path, body, {"Content-Type": "application/json"} if body else {})
+            cast("_HurriedSocket", connection.sock).flush()
             self.sent_at = time.monotonic()
             response = connection.getresponse()
             content = response.read(LONGEST_REPLY)
@@ -188,12 +189,22 @@ class Line:
 
 
 class _HurriedSocket:
-    """What ``http.client`` takes for its socket: every step gets only what is left of the deadline."""
+    """What ``http.client`` takes for its socket: every step gets only what is left of the deadline.
+
+    Head and body go out together: after every call to the system a busy event loop may be in the interpreter, and the
+    next call waits for its turn (SPD5).
+    """
 
     def __init__(self, sock: socket.socket, left: "Any") -> None:
         self._sock, self._left = sock, left
+        self._unsent = b""
 
     def sendall(self, data: bytes) -> None:
+        self._unsent += data
+
+    def flush(self) -> None:
+        """Send what was gathered."""
+        data, self._unsent = self._unsent, b""
         self._sock.settimeout(self._left())
         self._sock.sendall(data)
 
