@@ -307,6 +307,7 @@ def test_a_guest_of_the_staffs_list_gets_light_until_the_hub_gives_a_name() -> N
     day.stay(1042, 30, own=-50)
     assert [record.person for record in day.recorded(VisitEntered)] == ["p-ada"]
     assert "local-1" not in day.engine.greeter.where
+    assert day.engine.guests.of("local-1") is None  # made up, and needed no more
 
 
 def test_what_is_recorded_can_always_be_sent() -> None:
