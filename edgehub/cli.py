@@ -23,6 +23,7 @@ COMMANDS = {
     "map": ("edgehub.tools.map", "draw which source fills what, and what it is used for"),
     "status": ("edgehub.tools.status", "what gateways and hub say of themselves"),
     "replay": ("edgehub.tools.replay", "decide again what a recording heard"),
+    "pki": ("edgehub.tools.pki", "certificates for the broker, the hub and every Pi"),
     "contract": ("edgehub.tools.contract", "what a hub of your own must understand: AsyncAPI, JSON Schema"),
     "decode": ("edgehub.tools.decode", "read beacon packets"),
 }
