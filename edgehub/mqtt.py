@@ -14,6 +14,7 @@ import socket
 import ssl
 import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any, Self
 
 import paho.mqtt.client as paho
@@ -22,7 +23,7 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
-from edgehub.config import MqttSettings
+from edgehub.config import MqttSettings, exposed
 from edgehub.core.data import dataclass
 
 KEEPALIVE_S = 15
@@ -90,6 +91,11 @@ class _Published:
     reason: int
 
 
+@dataclass(frozen=True, slots=True)
+class _Ended:
+    why: str
+
+
 class _Client(paho.Client):
     """A paho client that tells when its thread ends, whatever ended it."""
 
@@ -114,6 +120,8 @@ class _Link:
         self.loop = asyncio.get_running_loop()
         self.ended = asyncio.Event()
         self.ready = asyncio.Event()
+        self.welcome = False
+        """The broker answered, whatever it said."""
         self.in_flight: dict[int, str] = {}
         self.room = asyncio.Event()
         self.client = self._make(client_id, will)
@@ -134,11 +142,11 @@ class _Link:
             reconnect_on_failure=False,
         )
         client.on_connect = lambda _c, _u, _f, reason, _p: self.post(_Welcomed(reason))
-        client.on_disconnect = lambda _c, _u, _f, reason, _p: self.post(Lost(str(reason).lower()))
+        client.on_disconnect = lambda _c, _u, _f, reason, _p: self.post(_Ended(str(reason).lower()))
         client.on_subscribe = lambda _c, _u, _m, reasons, _p: self.post(_Subscribed(tuple(reasons)))
         client.on_publish = lambda _c, _u, mid, reason, _p: self.post(_Published(mid, reason.value))
         client.on_message = lambda _c, _u, got: self.post(Message(got.topic, bytes(got.payload), got.retain))
-        client.on_thread_end = lambda why: self.post(Lost(why))
+        client.on_thread_end = lambda why: self.post(_Ended(why))
         client.max_inflight_messages_set(WINDOW)
         if self.settings.username is not None:
             client.username_pw_set(self.settings.username, self.settings.password)
@@ -326,9 +334,12 @@ class Mqtt:
             case _Published(mid, reason):
                 self._settle(link.in_flight.pop(mid, ""), reason)
                 link.room.set()
+            case _Ended(why):
+                self._lose(link, why if link.welcome else _turned_away(self._settings))
             case _Welcomed(reason) if reason.is_failure:
                 self._lose(link, f"refused: {_words(reason)}")
             case _Welcomed():
+                link.welcome = True
                 if self._subscriptions:
                     link.subscribe(self._subscriptions)
                 else:
@@ -383,9 +394,20 @@ def _words(reason: ReasonCode) -> str:
     return str(reason).lower().replace("authorized", "authorised")
 
 
+def _turned_away(settings: MqttSettings) -> str:
+    """Why a broker may end a connection before it says a word; TLS 1.3 does not tell."""
+    if settings.ca is None:
+        return "it ended the connection before it answered (does it want TLS? then set ca, cert and key)"
+    return "it does not take our certificate (none, revoked, expired, of another authority, or its clock is wrong)"
+
+
 def _tls(settings: MqttSettings) -> ssl.SSLContext:
     context = ssl.create_default_context(cafile=settings.ca)
     if settings.cert is not None:
+        if settings.key is not None and (mode := exposed(Path(settings.key))):
+            raise PermissionError(
+                f"others on this machine may read {settings.key} ({mode}); run: chmod 600 {settings.key}"
+            )
         context.load_cert_chain(settings.cert, settings.key)
     return context
 
@@ -400,11 +422,13 @@ def describe(error: Exception, host: str) -> str:
         case TimeoutError():
             return "it does not answer"
         case ssl.SSLCertVerificationError() if "not yet valid" in str(error):
-            return "its certificate is not valid yet; the clock of this machine is probably wrong"
+            return "clock problem: its certificate is not valid yet by the clock of this machine (is the time set?)"
+        case ssl.SSLCertVerificationError() if "has expired" in str(error):
+            return "its certificate has expired by the clock of this machine"
         case ssl.SSLCertVerificationError():
             return f"its certificate is not trusted ({error.verify_message})"
         case ssl.SSLError():
-            return f"TLS failed ({error.reason})"
+            return f"TLS failed ({error.reason or 'a file of certificate or key is none'})"
         case FileNotFoundError():
             return f"the file {error.filename or 'of a certificate'} is missing"
     return str(error) or type(error).__name__

@@ -26,6 +26,7 @@ from edgehub.config.learned import Learned, load_learned, save_learned
 from edgehub.config.loading import Config, load, state_directory
 from edgehub.config.problems import ConfigError, Mark, Problem
 from edgehub.config.registration import Registrant, Registration, read_registration
+from edgehub.config.secrets import exposed
 from edgehub.config.venue import load_venue
 
 __all__ = [
@@ -44,6 +45,7 @@ __all__ = [
     "Registration",
     "StorageSettings",
     "WebSettings",
+    "exposed",
     "fingerprint",
     "load",
     "load_installation",

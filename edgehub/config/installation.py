@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import field
 from pathlib import Path
 from typing import Any, Final
@@ -10,7 +11,7 @@ from edgehub.config.fields import Choice, Entry, Field, Number, Secret, Size, Te
 from edgehub.config.groups import Group, ListOf, MapOf
 from edgehub.config.page import Page
 from edgehub.config.problems import START, Mistake
-from edgehub.config.secrets import Secrets
+from edgehub.config.secrets import Secrets, exposed
 from edgehub.core.data import dataclass
 
 FILE: Final = "edgehub.yaml"
@@ -204,7 +205,7 @@ def read_installation(page: Page) -> Installation | None:
     if tree is None:
         return None
     values = SETTINGS.read(Entry(page.path.name, START, tree), page)
-    for mistake in _mistakes(values):
+    for mistake in (*_mistakes(values), *_exposed_key(values, page.path.parent)):
         page.report(Mistake(page.mark(*mistake.path), mistake.message, mistake.hint))
     return None if page.broken else _installation(values, page.path.parent)
 
@@ -233,6 +234,16 @@ def _mistakes(values: Mapping[str, Any]) -> list[_Inconsistency]:
     if "listen" in web and int(web["listen"].rpartition(":")[2]) > 65535:
         found.append(_Inconsistency(("web", "listen"), "there are only 65535 ports", 'Write it like "127.0.0.1:8080".'))
     return found
+
+
+def _exposed_key(values: Mapping[str, Any], directory: Path) -> list[_Inconsistency]:
+    """A private key that others may read is nobody's; one that is not there yet is told of when it is needed."""
+    name = (values.get("mqtt") or {}).get("key")
+    with suppress(OSError):
+        if name and (mode := exposed(directory / name)):
+            message = f"others on this machine may read {name} ({mode})"
+            return [_Inconsistency(("mqtt", "key"), message, f"Run: chmod 600 {directory / name}")]
+    return []
 
 
 def _installation(values: Mapping[str, Any], directory: Path) -> Installation:

@@ -85,10 +85,20 @@ class Secrets:
         return values
 
 
+def exposed(path: Path) -> str | None:
+    """How others than its owner may use a file that holds a secret, like "mode 644"; None when they may not.
+
+    Raises:
+        OSError: it is not there, or in a folder that is closed to us.
+    """
+    mode = stat.S_IMODE(path.stat().st_mode)
+    return f"mode {mode:03o}" if mode & 0o077 else None
+
+
 def _refuse_readable(path: Path) -> None:
     try:
-        mode = stat.S_IMODE(path.stat().st_mode)
+        mode = exposed(path)
     except OSError as error:  # deleted a moment ago, or in a folder that is closed to us
         raise Mistake(START, f"this file cannot be read ({error.strerror})", "Mend its owner and rights.") from None
-    if mode & 0o077:
-        raise Mistake(START, f"others on this machine may read this file (mode {mode:03o})", f"Run: chmod 600 {path}")
+    if mode is not None:
+        raise Mistake(START, f"others on this machine may read this file ({mode})", f"Run: chmod 600 {path}")
