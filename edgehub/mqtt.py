@@ -398,7 +398,10 @@ def _turned_away(settings: MqttSettings) -> str:
     """Why a broker may end a connection before it says a word; TLS 1.3 does not tell."""
     if settings.ca is None:
         return "it ended the connection before it answered (does it want TLS? then set ca, cert and key)"
-    return "it does not take our certificate (none, revoked, expired, of another authority, or its clock is wrong)"
+    return (
+        "it ended the connection before it answered: our certificate may be missing, revoked, expired or of another "
+        "authority, or its clock is wrong"
+    )
 
 
 def _tls(settings: MqttSettings) -> ssl.SSLContext:

@@ -26,9 +26,10 @@ class Venue:
     Args:
         folder: for all its files.
         names: of the machines to issue certificates to, beside the hub.
+        without: a line of the configuration to leave out, for negative controls.
     """
 
-    def __init__(self, folder: Path, *names: str) -> None:
+    def __init__(self, folder: Path, *names: str, without: str | None = None) -> None:
         self.folder = folder
         self.authority = Authority(folder / "pki", datetime.now(UTC))
         self.authority.create()
@@ -36,6 +37,7 @@ class Venue:
         for name in ("hub", *names):
             self.authority.issue(name)
         self.port = free_port()
+        self._without = without
         self.log = folder / "mosquitto.log"
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -60,6 +62,8 @@ class Venue:
         text = text.replace("listener 8883", f"listener {self.port} 127.0.0.1").replace(
             "log_dest syslog", "log_dest stderr"
         )
+        if self._without is not None:
+            text = "\n".join(line for line in text.splitlines() if not line.startswith(self._without)) + "\n"
         # Its own user could not read the folder of a test that runs as root.
         (self.folder / "mosquitto.conf").write_text(f"user {getpass.getuser()}\n{text}")
         program = shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin:/usr/local/sbin")
