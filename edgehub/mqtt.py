@@ -404,8 +404,20 @@ def _turned_away(settings: MqttSettings) -> str:
     )
 
 
+class _Socket(ssl.SSLSocket):
+    """A TLS connection that is closed when its handshake fails: paho leaves that to the garbage collector."""
+
+    def do_handshake(self, block: bool = False) -> None:
+        try:
+            super().do_handshake(block)
+        except OSError:
+            self.close()
+            raise
+
+
 def _tls(settings: MqttSettings) -> ssl.SSLContext:
     context = ssl.create_default_context(cafile=settings.ca)
+    context.sslsocket_class = _Socket
     if settings.cert is not None:
         if settings.key is not None and (mode := exposed(Path(settings.key))):
             raise PermissionError(

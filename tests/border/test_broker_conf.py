@@ -1,172 +1,211 @@
-"""The shipped broker configuration, on a real mosquitto: who may say and hear what, by certificate."""
+"""The shipped broker configuration, on a real mosquitto with certificates of `edgehub pki`, and our own ends of the wire."""
 
-import getpass
-import os
+import asyncio
+import json
 import shutil
-import socket
-import subprocess
-import time
-from collections.abc import Iterator
+import sqlite3
+import sys
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, closing
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
-from typing import Self
 
 import pytest
-from paho.mqtt import client as mqtt
-from paho.mqtt.enums import CallbackAPIVersion
-from paho.mqtt.packettypes import PacketTypes
-from paho.mqtt.properties import Properties
 
-CONFIG = Path(__file__).parents[2] / "config"
-SITE = "edgehub/v1/dv-conference"
-MOSQUITTO = shutil.which("mosquitto", path=f"{os.environ['PATH']}:/usr/sbin")
+from edgehub.config import MqttSettings
+from edgehub.gateway.store import Store
+from edgehub.gateway.sync import Sync
+from edgehub.hub.daemon import Hub, HubSettings, run_hub
+from edgehub.mqtt import Mqtt
+from edgehub.tools.authority import MACHINE_YEARS, Authority
+from tests.fakes.event import event
+from tests.fakes.intruder import Intruder
+from tests.fakes.venue import SITE, Venue
+from tests.fakes.waiting import until
+from tests.system.faults.isolation import isolation
 
-pytestmark = pytest.mark.skipif(
-    not MOSQUITTO or not shutil.which("openssl"), reason="mosquitto or openssl is not installed"
-)
-
-
-def openssl(folder: Path, *words: str) -> None:
-    subprocess.run(["openssl", *words], cwd=folder, check=True, capture_output=True)
-
-
-def certificate(folder: Path, name: str, file: str) -> None:
-    """A certificate of the venue's authority for one name."""
-    openssl(folder, "req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-subj", f"/CN={name}",
-            "-keyout", f"{file}.key", "-out", f"{file}.csr")  # fmt: skip
-    openssl(folder, "x509", "-req", "-in", f"{file}.csr", "-CA", "ca.crt", "-CAkey", "ca.key", "-CAcreateserial",
-            "-days", "2", "-out", f"{file}.crt")  # fmt: skip
+ROOT = f"edgehub/v1/{SITE}"
+SUBSCRIBER = Path(__file__).parents[2] / "config/examples/subscriber.py"
 
 
 @pytest.fixture(scope="module")
-def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, int]]:
-    """A mosquitto with the shipped files; only paths, the port and the place of the log are of this test."""
-    folder = tmp_path_factory.mktemp("broker")
-    openssl(folder, "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",
-            "-subj", "/CN=venue", "-keyout", "ca.key", "-out", "ca.crt")  # fmt: skip
-    for name in ("localhost", "pi-lounge", "pi-bar", "hub"):
-        certificate(folder, name, {"localhost": "server"}.get(name, name))
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    shutil.copy(CONFIG / "mosquitto.acl", folder / "edgehub.acl")
-    text = (CONFIG / "mosquitto.conf").read_text().replace("/etc/mosquitto/certs", str(folder))
-    text = text.replace("/etc/mosquitto/edgehub.acl", str(folder / "edgehub.acl"))
-    text = text.replace("listener 8883", f"listener {port} 127.0.0.1").replace("log_dest syslog", "log_dest stderr")
-    # Its own user could not read the folder of a test that runs as root.
-    (folder / "mosquitto.conf").write_text(f"user {getpass.getuser()}\n{text}")
-    with (
-        (folder / "log").open("w") as log,
-        subprocess.Popen([str(MOSQUITTO), "-c", folder / "mosquitto.conf"], stderr=log) as process,
+def venue(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Venue]:
+    with Venue(tmp_path_factory.mktemp("venue"), "pi-bar", "pi-lounge") as made:
+        yield made
+    assert ": Error: " not in made.log.read_text()
+
+
+@asynccontextmanager
+async def gateway_at(
+    settings: MqttSettings, directory: Path, name: str = "pi-bar"
+) -> AsyncIterator[tuple[Store, Sync]]:
+    async with (
+        Store(directory, boot_id="boot") as store,
+        Sync(settings, store, site=SITE, gateway=name) as sync,
     ):
-        try:
-            _wait_for(port)
-            yield folder, port
-        finally:
-            process.terminate()
-    assert ": Error: " not in (folder / "log").read_text()
+        yield store, sync
 
 
-def _wait_for(port: int) -> None:
-    until = time.monotonic() + 5
-    while time.monotonic() < until:
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        time.sleep(0.05)
-    pytest.fail("mosquitto did not start with the shipped configuration")
+@asynccontextmanager
+async def hub_at(settings: MqttSettings, directory: Path) -> AsyncIterator[Hub]:
+    stop, ready = asyncio.Event(), asyncio.get_running_loop().create_future()
+
+    async def tell(hub: Hub, _page: str | None) -> None:
+        ready.set_result(hub)
+
+    async with asyncio.TaskGroup() as tasks:
+        running = tasks.create_task(run_hub(HubSettings(SITE, settings, directory / "hub.db"), stop=stop, ready=tell))
+        yield await ready
+        stop.set()
+        await running
 
 
-class Client:
-    """A client with a certificate, or without one."""
-
-    def __init__(self, broker: tuple[Path, int], name: str, *, certified: bool = True) -> None:
-        folder, port = broker
-        self.heard: list[str] = []
-        self.answers: dict[int, int] = {}
-        self.connected: bool | None = None
-        self._client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id="anything", protocol=mqtt.MQTTv5)
-        own = (str(folder / f"{name}.crt"), str(folder / f"{name}.key")) if certified else (None, None)
-        self._client.tls_set(str(folder / "ca.crt"), *own)
-        self._client.on_connect = self._on_connect
-        self._client.on_publish = lambda _c, _u, mid, reason, _p: self.answers.update({mid: reason.value})
-        self._client.on_subscribe = lambda _c, _u, mid, _reasons, _p: self.answers.update({mid: 0})
-        self._client.on_disconnect = self._on_disconnect
-        self._client.on_message = lambda _c, _u, message: self.heard.append(message.topic)
-        session = Properties(PacketTypes.CONNECT)
-        session.SessionExpiryInterval = 0
-        try:
-            self._client.connect("localhost", port, keepalive=15, clean_start=True, properties=session)
-        except OSError:
-            self.connected = False
-        self._client.loop_start()
-
-    def _on_connect(self, _client: object, _user: object, _flags: object, reason: object, _properties: object) -> None:
-        self.connected = reason == "Success"
-
-    def _on_disconnect(self, *_why: object) -> None:
-        self.connected = False
-
-    def __enter__(self) -> Self:
-        self.wait(lambda: self.connected is not None)
-        return self
-
-    def __exit__(self, *_error: object) -> None:
-        self._client.disconnect()
-        self._client.loop_stop()
-
-    def wait(self, done) -> bool:
-        until = time.monotonic() + 3
-        while not done() and time.monotonic() < until:
-            time.sleep(0.01)
-        return done()
-
-    def may_say(self, topic: str) -> bool:
-        """Whether the broker took a message; without a subscriber it says so, and that is fine."""
-        sent = self._client.publish(f"{SITE}/{topic}", b"{}", qos=1)
-        assert self.wait(lambda: sent.mid in self.answers)
-        return self.answers[sent.mid] in {0, 16}
-
-    def listen(self, topic: str) -> None:
-        _, mid = self._client.subscribe(f"{SITE}/{topic}", qos=1)
-        assert self.wait(lambda: mid in self.answers)
+# --- who may what
 
 
-def test_a_gateway_speaks_in_its_own_branch_only(broker: tuple[Path, int]) -> None:
-    """Its certificate says who it is; another's branch, the hub's and the rest of the world are refused."""
-    with Client(broker, "pi-lounge") as gateway:
-        assert gateway.connected
-        for topic in (
-            "pi-lounge/status",
-            "pi-lounge/up/events/0",
-            "pi-lounge/up/ask",
-            "pi-lounge/peers/levels",
-            "zones/bacon",
+def test_nobody_speaks_or_listens_for_another(tmp_path: Path) -> None:
+    """Two gateways, everybody's topics, every client id, wills, odd names, strangers: nothing works that should not."""
+    findings = isolation(tmp_path, 2)
+    for finding in findings:
+        print(f"{finding.id:4} {finding.name}: {finding.value}")
+    assert [finding for finding in findings if finding.ok is False] == []
+    assert findings[-1].id == "S1-"
+
+
+def test_a_gateway_may_say_what_is_its_own(venue: Venue) -> None:
+    """Its branch, and how many are in a zone."""
+    own = [f"{ROOT}/pi-bar/{rest}" for rest in ("status", "up/events/0", "up/ask", "up/anchor", "peers/levels")]
+    with Intruder(venue.settings("pi-bar"), "whatever") as gateway:
+        answers = gateway.say([*own, f"{ROOT}/zones/bar"], b"{}")
+        assert set(answers.values()) <= {0, 16}  # 16: nobody listened, and that is fine
+        assert gateway.say([f"{ROOT}/pi-lounge/status"], b"{}").popitem()[1] == 135
+
+
+def test_a_gateway_hears_its_peers_and_the_hub(venue: Venue) -> None:
+    """Levels and states of neighbours, the hub's state, occupancy, and what the hub sends down to it."""
+    meant = [
+        f"{ROOT}/{rest}"
+        for rest in ("pi-lounge/peers/levels", "pi-lounge/status", "hub/status", "zones/bar", "pi-bar/down/ack")
+    ]
+    with Intruder(venue.settings("pi-bar"), "") as bar, Intruder(venue.settings("hub"), "") as hub:
+        bar.listen([f"{ROOT}/+/peers/levels", f"{ROOT}/+/status", f"{ROOT}/zones/+", f"{ROOT}/pi-bar/down/#"])
+        hub.say(meant, b"{}")
+        assert bar.wait(lambda: len(bar.heard) >= len(meant))
+        assert {topic for topic, _ in bar.heard} == set(meant)
+
+
+def test_a_message_too_large_ends_the_connection(venue: Venue) -> None:
+    """No certificate buys the broker's memory."""
+    with Intruder(venue.settings("pi-lounge"), "") as gateway:
+        gateway._client.publish(f"{ROOT}/pi-lounge/status", b"x" * 80_000, qos=1)
+        assert gateway.wait(lambda: gateway.losses > 0)
+
+
+# --- our own ends of it
+
+
+@pytest.mark.asyncio
+async def test_gateway_and_hub_exchange_events_over_tls(venue: Venue, tmp_path: Path) -> None:
+    """Settings as edgehub.yaml would give them: events reach the hub, its acknowledgement empties the outbox."""
+    async with (
+        hub_at(venue.settings("hub"), tmp_path) as hub,
+        gateway_at(venue.settings("pi-bar"), tmp_path / "pi") as (store, sync),
+    ):
+        await until(lambda: sync.hub_online)
+        await store.record([event(n) for n in range(120)])
+        await until(lambda: store.backlog == 0)
+        assert hub.board.totals["events"] == 120
+        assert sync.why is None
+
+
+@pytest.mark.asyncio
+async def test_the_example_subscriber_empties_the_outbox(venue: Venue, tmp_path: Path) -> None:
+    """A hub in thirty lines: it is killed in the middle, and in the end has every event once, and its gateway knows."""
+    own = venue.settings("hub")
+    command = [sys.executable, str(SUBSCRIBER), SITE, own.host, str(own.port), str(own.ca), str(own.cert), str(own.key)]
+    async with gateway_at(venue.settings("pi-bar"), tmp_path / "pi") as (store, _):
+        for numbers in (range(120), range(120, 200)):
+            await store.record([event(n) for n in numbers])
+            subscriber = await asyncio.create_subprocess_exec(*command, cwd=tmp_path)
+            await until(lambda: store.backlog == 0, 15.0)
+            subscriber.kill()
+            await subscriber.wait()
+    with closing(sqlite3.connect(tmp_path / "events.db")) as db:
+        kept = [json.loads(text)["body"]["count"] for [text] in db.execute("SELECT event FROM events ORDER BY seq")]
+    assert kept == list(range(200))
+
+
+def test_the_example_subscriber_is_thirty_lines() -> None:
+    """As promised; imports, comments and the docstring aside."""
+    code = SUBSCRIBER.read_text().split('"""\n', 2)[1].splitlines()
+    assert len([line for line in code if line.strip() and not line.startswith(("import", "from", "#"))]) <= 35
+
+
+@pytest.mark.asyncio
+async def test_a_revoked_gateway_is_refused_and_told(tmp_path: Path) -> None:
+    """After the broker's restart with the new list: the revoked one has a sentence, the others are back."""
+    with Venue(tmp_path, "pi-bar", "pi-lounge") as venue:
+        lost = venue.settings("pi-lounge")
+        moved = tmp_path / "kept"
+        (venue.authority.folder / "machines/pi-lounge").rename(moved)
+        lost = replace(
+            lost, ca=str(moved / "ca.crt"), cert=str(moved / "pi-lounge.crt"), key=str(moved / "pi-lounge.key")
+        )
+        async with Mqtt(venue.settings("pi-bar"), "pi-bar") as bar, Mqtt(lost, "pi-lounge") as lounge:
+            await until(lambda: bar.connected and lounge.connected)
+            venue.authority.revoke("pi-lounge")
+            await asyncio.to_thread(venue.restart)
+            await until(lambda: bar.connected and "our certificate may be missing, revoked" in lounge.why)
+            assert not lounge.connected
+
+
+@pytest.mark.asyncio
+async def test_a_clock_that_is_wrong_is_a_state_and_storing_goes_on(tmp_path: Path) -> None:
+    """By this machine's clock the broker's certificate begins tomorrow: a sentence, and everything arrives once it is right."""
+    venue = Venue(tmp_path, "pi-bar")
+    right = venue.certs / "server.crt"
+    kept = right.read_bytes()
+    right.write_bytes(not_yet_valid(venue.authority))
+    with venue:
+        async with (
+            hub_at(venue.settings("hub"), tmp_path),
+            gateway_at(venue.settings("pi-bar"), tmp_path / "pi") as (store, sync),
         ):
-            assert gateway.may_say(topic), topic
-        for topic in ("pi-bar/status", "pi-bar/up/events/0", "pi-bar/peers/levels", "pi-lounge/down/ack", "hub/status"):
-            assert not gateway.may_say(topic), topic
+            await until(lambda: "clock problem" in (sync.why or ""))
+            assert sync.why == (
+                f"broker at localhost:{venue.port}: clock problem: its certificate is not valid yet by the clock of this "
+                "machine (is the time set?)"
+            )
+            assert await store.record([event(n) for n in range(10)])
+            assert store.backlog == 10
+            right.write_bytes(kept)
+            await asyncio.to_thread(venue.restart)
+            await until(lambda: store.backlog == 0, 30.0)
 
 
-def test_a_gateway_hears_its_peers_and_the_hub_but_not_what_is_meant_for_others(broker: tuple[Path, int]) -> None:
-    """Levels and states of neighbours reach it, and what the hub sends down to it; nobody else's mail does."""
-    with Client(broker, "pi-bar") as bar, Client(broker, "hub") as hub:
-        bar.listen("#")
-        for topic in ("+/peers/levels", "+/status", "pi-bar/down/#", "pi-lounge/down/#", "pi-lounge/up/#"):
-            bar.listen(topic)
-        for topic in (
-            "pi-lounge/down/profiles",
-            "pi-lounge/up/events/0",
-            "pi-lounge/peers/levels",
-            "hub/status",
-            "pi-bar/down/ack",
-        ):
-            assert hub.may_say(topic), topic
-        bar.wait(lambda: f"{SITE}/pi-bar/down/ack" in bar.heard)
-
-        assert set(bar.heard) == {f"{SITE}/pi-lounge/peers/levels", f"{SITE}/hub/status", f"{SITE}/pi-bar/down/ack"}
+def not_yet_valid(authority: Authority) -> bytes:
+    """A certificate for the key of the broker that begins tomorrow."""
+    key = authority.folder / "machines/broker/server.key"
+    request = authority._openssl("req", "-new", "-config", "openssl.cnf", "-key", str(key), "-subj", "/CN=tomorrow")
+    begin, end = (authority.now + timedelta(days=days) for days in (1, 365 * MACHINE_YEARS))
+    made = authority.folder / "ca/tomorrow.crt"
+    authority._openssl(
+        "ca", "-batch", "-notext", "-config", "openssl.cnf", "-in", "/dev/stdin", "-out", str(made), "-extfile", "broker.cnf",
+        "-extensions", "machine", "-startdate", f"{begin:%Y%m%d%H%M%SZ}", "-enddate", f"{end:%Y%m%d%H%M%SZ}", given=request,
+    )  # fmt: skip
+    return made.read_bytes()
 
 
-def test_nobody_comes_in_without_a_certificate(broker: tuple[Path, int]) -> None:
-    """TLS alone is not enough."""
-    with Client(broker, "nobody", certified=False) as stranger:
-        assert not stranger.connected
+@pytest.mark.asyncio
+async def test_a_key_that_others_may_read_is_not_used(venue: Venue, tmp_path: Path) -> None:
+    """Not even tried; the sentence says what to do, and done, it connects."""
+    own = venue.settings("pi-lounge")
+    key = tmp_path / "pi-lounge.key"
+    shutil.copy(str(own.key), key)
+    key.chmod(0o640)
+    async with Mqtt(replace(own, key=str(key)), "pi-lounge") as client:
+        await until(lambda: "others on this machine" in client.why)
+        assert client.why.endswith(f"others on this machine may read {key} (mode 640); run: chmod 600 {key}")
+        key.chmod(0o600)
+        await until(lambda: client.connected)

@@ -9,7 +9,6 @@ from pathlib import Path
 
 from edgehub.config import MqttSettings
 from edgehub.tools.authority import AuthorityError
-from tests.fakes.broker import free_port
 from tests.fakes.intruder import Intruder
 from tests.fakes.venue import SITE, Venue
 from tests.system.faults.verdict import Finding
@@ -67,9 +66,10 @@ def matrix(venue: Venue, names: Sequence[str]) -> tuple[Tally, Tally, Tally]:
         hub.listen([f"{ROOT}/#"])
         for name, protocol in itertools.product(names, ("5", "3.1.1")):
             settings = venue.settings(name)
-            for claimed in client_ids(name, names):
+            claims = client_ids(name, names)
+            for claimed in claims if protocol == "5" else claims[:2]:  # what it may not, it may not by either
                 with Intruder(settings, claimed, protocol=protocol) as one:
-                    speak(one, hub, name, f"{name} as {claimed} by {protocol}", foreign(name, names), speaking)
+                    speak(one, hub, name, foreign(name, names), speaking, who=f"{name} as {claimed} by {protocol}")
                     eavesdrop(one, hub, name, foreign(name, names), listening)
             will(settings, hub, foreign(name, names)[0], protocol, speaking)
         take_over(venue, names, taking)
@@ -97,7 +97,7 @@ def may_hear(name: str, topic: str) -> bool:
     return rest.endswith(("/peers/levels", "/status")) or rest.startswith((f"{name}/down/", "zones/"))
 
 
-def speak(one: Intruder, hub: Intruder, name: str, who: str, topics: Sequence[str], tally: Tally) -> None:
+def speak(one: Intruder, hub: Intruder, name: str, topics: Sequence[str], tally: Tally, *, who: str) -> None:
     """Publish to all of them; the hub hears which went through. Its own topic, last, must."""
     token = who.encode()
     one.say(list(topics), token)
@@ -161,8 +161,11 @@ def odd_names(venue: Venue) -> Tally:
                     tally.add(f"{name} to {topic}", hub.wait(lambda: (topic, token) in hub.heard, 0.05))  # noqa: B023
                 one.listen(["#", f"{ROOT}/#", f"{ROOT}/pi-0/down/#"])
                 hub.say([f"{ROOT}/pi-0/{rest}" for rest in DOWN], b"secret")
-                one.wait(lambda: bool(one.heard), 0.1)  # noqa: B023
-                tally.add(f"{name} hears {one.heard[:1]}", any(topic.startswith(f"{ROOT}/pi-0/down") for topic, _ in one.heard))
+                one.wait(lambda: bool(one.heard), 0.1)
+                tally.add(
+                    f"{name} hears {one.heard[:1]}",
+                    any(topic.startswith(f"{ROOT}/pi-0/down") for topic, _ in one.heard),
+                )
     return tally
 
 
@@ -199,7 +202,10 @@ def stranger_settings(venue: Venue) -> Iterator[tuple[str, MqttSettings]]:
     [lost] = (venue.folder / "pki/revoked").glob("lost-*")
     yield "anonymous", replace(settings, cert=None, key=None)
     yield "revoked", replace(settings, cert=str(lost / "lost.crt"), key=str(lost / "lost.key"))
-    yield "the broker's own", replace(settings, cert=str(venue.certs / "server.crt"), key=str(venue.certs / "server.key"))
+    yield (
+        "the broker's own",
+        replace(settings, cert=str(venue.certs / "server.crt"), key=str(venue.certs / "server.key")),
+    )
     yield "without TLS", MqttSettings("localhost", venue.port)
     forged = venue.folder / "forged"
     forged.mkdir()
@@ -215,7 +221,9 @@ def old_protocol(venue: Venue) -> Finding:
     name = "MQTT 3.1.1 is refused"
     with Intruder(venue.settings("pi-0"), "pi-0", protocol="3.1.1") as one:
         if one.connected:
-            return Finding.skipped("S1", name, "mosquitto before 2.1 has no accept_protocol_versions; the matrix above ran over it too")
+            return Finding.skipped(
+                "S1", name, "mosquitto before 2.1 has no accept_protocol_versions; the matrix above ran over it too"
+            )
     return Finding("S1", name, 1, "refused", "refused", ok=True)
 
 
@@ -223,7 +231,9 @@ def without_access_list(at: Path, names: Sequence[str]) -> Finding:
     """The same broker but for one line: what the matrix must then find."""
     at.mkdir()
     venue = Venue(at, *names, without="acl_file")
-    with venue:
-        speaking, _, _ = matrix(venue, names)
+    speaking = Tally()
+    with venue, Intruder(venue.settings("hub"), "hub") as hub, Intruder(venue.settings(names[0]), names[0]) as one:
+        hub.listen([f"{ROOT}/#"])
+        speak(one, hub, names[0], foreign(names[0], names), speaking, who=names[0])
     value = f"{len(speaking.worked)} of {speaking.tried} tries worked"
     return Finding("S1-", "without the access list", speaking.tried, value, "not 0", ok=bool(speaking.worked))

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.system.faults.isolation import isolation
 from tests.system.faults.kills import broker_amnesia, delete_on_puback, no_dedupe, random_kills
 from tests.system.faults.puback import puback_is_not_delivery
 from tests.system.faults.verdict import Finding
@@ -28,5 +29,6 @@ FAULTS = {
         Fault("R1", lambda at, n: [random_kills(at, n), delete_on_puback(at), no_dedupe(at)], 60, 1000),
         Fault("R2", lambda at, n: [broker_amnesia(at, n)], 5, 50),
         Fault("R3", lambda at, _: puback_is_not_delivery(at), 1, 1),
+        Fault("S1", isolation, 2, 12),
     )
 }
