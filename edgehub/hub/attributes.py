@@ -4,12 +4,13 @@
 whose sources never spoke is `UNKNOWN`, and refuses to be taken for true or false.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
 from edgehub.hub.definition import Definition, Told, Visits
 from edgehub.hub.fact import Fact
+from edgehub.hub.ledger import Stay
 from edgehub.hub.measures import Thing, measured
 from edgehub.hub.periods import Calendar, Period
 from edgehub.hub.visits import CountedVisit
@@ -65,29 +66,42 @@ class Evidence:
     """All there is about one guest that attributes are made from. Wall times in µs since 1970."""
 
     visits: Sequence[CountedVisit]
-    facts: Sequence[Fact]
-    """In order of their time."""
-    gateways: Sequence[Voice]
-    """When gateways saw the guest, counted or not."""
+    facts: Mapping[str, Sequence[Fact]]
+    """By type, in order of their time."""
+    spoken: Mapping[str, Voice]
+    """When each source spoke of the guest last."""
+    seen: Voice | None
+    """When a gateway saw the guest last, counted or not."""
     now_us: int
+
+    @classmethod
+    def gathered(
+        cls, visits: Sequence[CountedVisit], facts: Iterable[Fact], stays: Iterable[Stay], now_us: int
+    ) -> "Evidence":
+        """From facts in order of their time, and stays."""
+        types: dict[str, list[Fact]] = {}
+        spoken: dict[str, Voice] = {}
+        for fact in facts:
+            types.setdefault(fact.type, []).append(fact)
+            spoken[fact.source] = Voice(fact.at_us, fact.source)
+        seen = max((Voice(stay.until(now_us), f"gateway/{stay.gateway}") for stay in stays), default=None)
+        return cls(visits, types, spoken, seen, now_us)
 
 
 def evaluate(definition: Definition, evidence: Evidence, calendar: Calendar) -> Attribute:
     """Count one attribute, in every period in which something of it is known."""
     of, per = definition.of, definition.per
-    things, voices, silent = (
+    things, voice, silent = (
         _visits(of, per, evidence, calendar) if isinstance(of, Visits) else _told(of, per, evidence, calendar)
     )
     current = calendar.label(per, evidence.now_us)
     known = {}
     for label in sorted({*calendar.labels(per), *things, current}):
         begin_us, end_us = calendar.span(per, label)
-        if begin_us > evidence.now_us:
-            continue
-        heard = max((voice for voice in voices if voice.at_us >= begin_us), default=None)
+        heard = voice if voice is not None and voice.at_us >= begin_us else None
         if heard is None and silent:
             heard = Voice(min(evidence.now_us, end_us), "hub")
-        if heard is not None:
+        if heard is not None and begin_us <= evidence.now_us:
             known[label] = Value(measured(definition, things.get(label, [])), heard.at_us, heard.source)
     return Attribute(per, current, known)
 
@@ -95,16 +109,16 @@ def evaluate(definition: Definition, evidence: Evidence, calendar: Calendar) -> 
 Things = dict[str, list[Thing]]
 
 
-def _visits(of: Visits, per: Period, evidence: Evidence, calendar: Calendar) -> tuple[Things, Sequence[Voice], bool]:
+def _visits(of: Visits, per: Period, evidence: Evidence, calendar: Calendar) -> tuple[Things, Voice | None, bool]:
     """Visits by period. One is counted where it began; its time, where it was spent."""
     things: Things = {}
     for visit in evidence.visits:
-        elsewhere = bool(of.zones) and visit.zone not in of.zones
+        elsewhere = of.zones and visit.zone not in of.zones
         if elsewhere or not visit.counts or visit.length_us < of.each_of_s * 1e6:
             continue
         if per == "visit":
             things.clear()
-        began = _label(per, visit.begin_us, calendar)
+        began = calendar.within(per, visit.begin_us)
         shares: dict[str, int] = {} if began is None else {began: 0}
         for begin_us, end_us in visit.pieces:
             for label, length_us in calendar.cut(per, begin_us, end_us):
@@ -112,28 +126,26 @@ def _visits(of: Visits, per: Period, evidence: Evidence, calendar: Calendar) -> 
         for label, length_us in shares.items():
             part = Thing(visit.begin_us, visit.end_us, (visit.zone,), length_us, label == began)
             things.setdefault(label, []).append(part)
-    return things, evidence.gateways, False
+    return things, evidence.seen, False
 
 
-def _told(of: Told, per: Period, evidence: Evidence, calendar: Calendar) -> tuple[Things, Sequence[Voice], bool]:
+def _told(of: Told, per: Period, evidence: Evidence, calendar: Calendar) -> tuple[Things, Voice | None, bool]:
     """Facts by period."""
     things: Things = {}
-    voices: list[Voice] = []
-    for fact in evidence.facts:
-        fits = _fits(of, fact)
-        if fits and (label := _label(per, fact.at_us, calendar)) is not None:
+    voices = [evidence.spoken[source] for source in of.told_by if source in evidence.spoken]
+    fitting = [fact for fact in evidence.facts.get(of.type, ()) if _fits(of, fact)]
+    for fact in fitting:
+        if (label := calendar.within(per, fact.at_us)) is not None:
             things.setdefault(label, []).append(Thing(fact.at_us, fact.at_us, _what(of, fact), 0))
-        if fits or fact.source in of.told_by:
-            voices.append(Voice(fact.at_us, fact.source))
-    return things, voices, of.silence_is_none
+    voices += [Voice(fact.at_us, fact.source) for fact in fitting[-1:]]
+    return things, max(voices, default=None), of.silence_is_none
 
 
 def _fits(of: Told, fact: Fact) -> bool:
     return (
-        fact.type == of.type
-        and of.name in (None, fact.name)
-        and all(fact.values.get(name) == value for name, value in of.where.items())
+        (of.name is None or of.name == fact.name)
         and (of.variable is None or fact.values.get(of.variable) is not None)
+        and (not of.where or all(fact.values.get(name) == value for name, value in of.where.items()))
     )
 
 
@@ -142,10 +154,3 @@ def _what(of: Told, fact: Fact) -> tuple[Any, ...]:
         return (fact.name or fact.type,)
     value = fact.values[of.variable]
     return tuple(value) if isinstance(value, list | tuple) else (value,)
-
-
-def _label(per: Period, at_us: int, calendar: Calendar) -> str | None:
-    """The period a moment is in; None outside the event."""
-    label = calendar.label(per, at_us)
-    begin_us, end_us = calendar.span(per, label)
-    return label if begin_us <= at_us < end_us else None

@@ -73,6 +73,8 @@ def consents(facts: Sequence[Fact], trust: Trust, rules: IdentityRules) -> dict[
     last: dict[str, Consent] = {}
     said: dict[tuple[str, Identifier | None], Mapping[str, bool]] = {}
     for fact in facts:
+        if fact.type != "consent" and not (fact.type in TELLING and any(name in fact.values for name in trust.consent)):
+            continue
         told = fact.source, rules.subject(fact.ids)
         before = said.get(told, {})
         words = dict(_words(fact, trust, before))
@@ -93,8 +95,6 @@ def _words(fact: Fact, trust: Trust, before: Mapping[str, bool]) -> Iterator[tup
         yield from (
             (name, given) for name, given in fact.values.items() if name in CONSENT_PURPOSES and given in (True, False)
         )
-    elif fact.type not in TELLING:
-        return
     for name in trust.consent:
         agreed = fact.values.get(name)
         if agreed is not None:

@@ -19,7 +19,7 @@ from itertools import combinations
 from edgehub.core.profile import BadgeBinding
 from edgehub.hub.badges import Handing, bindings, handings
 from edgehub.hub.claim import Claim, IdentityRules
-from edgehub.hub.fact import BADGE, PERSON, Fact, Identifier
+from edgehub.hub.fact import BADGE, PERSON, Identifier
 from edgehub.hub.link import Groups, Link, Refused
 
 
@@ -48,12 +48,11 @@ class Cluster:
             for one in self.badges
         )
 
-    def owns(self, fact: Fact, rules: IdentityRules) -> bool:
-        """True when a fact is about this guest: by name, or by the badge worn when it happened."""
-        subject = rules.subject(fact.ids)
+    def owns(self, subject: Identifier | None, at_us: int) -> bool:
+        """True when a fact of then is about this guest: by name, or by the badge worn. See `IdentityRules.subject`."""
         if subject is None or subject.kind != BADGE:
             return subject in self.ids
-        return self.wore(subject.value, fact.at_us)
+        return self.wore(subject.value, at_us)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from edgehub.hub.definition import Definition, Told
 
@@ -73,9 +73,12 @@ def _commonest(values: Iterable[Any]) -> Any:
     return found[min(counted, key=lambda spelt: (-counted[spelt], spelt))] if counted else None
 
 
+_JSON: Final = json.JSONEncoder(sort_keys=True)
+
+
 def _spelt(value: Any) -> str:
     """Something to compare values of any type by."""
-    return json.dumps(value, sort_keys=True)
+    return f'"{value}' if isinstance(value, str) else _JSON.encode(value)
 
 
 def _worth(points: Mapping[str, float], value: Any) -> float:

@@ -13,6 +13,7 @@ Period = Literal["visit", "day", "night", "event", "ever"]
 EVENING: Final = time(18)
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _DAY: Final = timedelta(days=1)
+_NEVER: Final = (0, 0, "")
 ALWAYS: Final = (-(2**62), 2**62)
 """µs: before and after everything."""
 
@@ -29,14 +30,22 @@ class Calendar:
         self._tz = tz
         self._days = tuple(days)
         self._spans: dict[tuple[Period, str], tuple[int, int]] = {}
+        self._latest: dict[Period, tuple[int, int, str]] = {}
+        """The period asked for last: most of what a guest did was in the same one."""
 
     def label(self, per: Period, at_us: int) -> str:
-        """The name of the period a moment is in: a date for days and nights. A moment may be outside the event."""
-        if per not in ("day", "night"):
-            return per
-        local = (_EPOCH + timedelta(microseconds=at_us)).astimezone(self._tz)
-        before = per == "night" and local.time() < EVENING
-        return (local.date() - _DAY * before).isoformat()
+        """The name of the period a moment is in: a date for days and nights. The moment may be outside the event."""
+        return self.within(per, at_us) or per
+
+    def within(self, per: Period, at_us: int) -> str | None:
+        """The same, and None for a moment outside the event."""
+        since, until, label = self._latest.get(per, _NEVER)
+        if since <= at_us < until:
+            return label
+        label = self._named(per, at_us)
+        since, until = self.span(per, label)
+        self._latest[per] = since, until, label
+        return label if since <= at_us < until else None
 
     def span(self, per: Period, label: str) -> tuple[int, int]:
         """When a period begins and ends, µs since 1970."""
@@ -59,6 +68,13 @@ class Calendar:
             if (length := min(end_us, until) - max(begin_us, since)) > 0:
                 yield label, length
             begin_us = until
+
+    def _named(self, per: Period, at_us: int) -> str:
+        if per not in ("day", "night"):
+            return per
+        local = (_EPOCH + timedelta(microseconds=at_us)).astimezone(self._tz)
+        before = per == "night" and local.time() < EVENING
+        return (local.date() - _DAY * before).isoformat()
 
     def _span(self, per: Period, label: str) -> tuple[int, int]:
         match per:

@@ -1,6 +1,7 @@
 """A guest's visits, as they are counted: joined across gateways, and no minute twice."""
 
-from collections.abc import Collection, Iterable
+from bisect import bisect_left, bisect_right
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from edgehub.hub.ledger import Interval, Stay, joined, reconciled
@@ -9,7 +10,7 @@ STAMP_WITHIN_US = 120_000_000
 """A stamp this long before a visit begins or after it ends is of that visit: presence takes its time to notice both."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CountedVisit:
     """One visit. Wall times in µs since 1970."""
 
@@ -18,16 +19,13 @@ class CountedVisit:
     end_us: int
     """Or up to when it counts so far."""
     pieces: tuple[tuple[int, int], ...]
-    """The time in it that counts, without what the guest was in another zone meanwhile."""
+    """The time in it that counts: without what the guest was in another zone meanwhile."""
+    length_us: int
+    """Of the pieces together."""
     source: str
     """The gateway that told, of several the last."""
-    counts: bool = True
+    counts: bool
     """False at a sponsor's without a stamp: nearness proves nothing there."""
-
-    @property
-    def length_us(self) -> int:
-        """How long it counts."""
-        return sum(end - begin for begin, end in self.pieces)
 
 
 def counted_visits(
@@ -41,56 +39,72 @@ def counted_visits(
         sponsors: zones where a visit counts with a stamp only.
         stamps: zone and time of each stamp.
     """
-    zones: dict[str, list[Stay]] = {}
-    for stay in _last_reports(stays):
-        zones.setdefault(stay.zone, []).append(stay)
-    visits = [visit for zone in zones.values() for visit in joined(_interval(stay, now_us) for stay in zone)]
-    pieces = _by_zone(reconciled(visits))
-    proofs = list(stamps)
-    made = [
-        CountedVisit(
-            zone=one.zone,
-            begin_us=one.begin_us,
-            end_us=one.end_us,
-            pieces=_within(one, pieces.get(one.zone, ())),
-            source=_teller(one, zones[one.zone]),
-            counts=one.zone not in sponsors or any(_stamped(one, zone, at_us) for zone, at_us in proofs),
+    told = _last_reports(stays)
+    zones: dict[str, list[Interval]] = {}
+    for stay in told:
+        end_us = max(stay.entered_us, stay.until(now_us))
+        zones.setdefault(stay.zone, []).append(Interval(stay.zone, stay.entered_us, end_us))
+    visits = sorted((visit for zone in zones.values() for visit in joined(zone)), key=_place)
+    starts = {zone: [visit.begin_us for visit in visits if visit.zone == zone] for zone in zones}
+    pieces: dict[_Place, list[tuple[int, int]]] = {}
+    for one in reconciled(visits):
+        pieces.setdefault(_visit_of(one.zone, one.begin_us, starts), []).append((one.begin_us, one.end_us))
+    tellers = {_visit_of(stay.zone, stay.entered_us, starts): stay.gateway for stay in told}
+    stamped = _by_zone(stamps)
+    return [
+        _counted(
+            visit,
+            pieces.get(_place(visit), ()),
+            tellers[_place(visit)],
+            visit.zone not in sponsors or _proved(visit, stamped.get(visit.zone, ())),
         )
-        for one in visits
+        for visit in visits
     ]
-    return sorted(made, key=lambda visit: (visit.begin_us, visit.zone))
 
 
-def _interval(stay: Stay, now_us: int) -> Interval:
-    return Interval(stay.zone, stay.entered_us, max(stay.entered_us, stay.until(now_us)))
+_Place = tuple[int, str]
+"""Begin and zone of a visit; no two have both."""
+
+
+def _place(visit: Interval) -> _Place:
+    return visit.begin_us, visit.zone
+
+
+def _visit_of(zone: str, at_us: int, starts: Mapping[str, Sequence[int]]) -> _Place:
+    """The visit to a zone that something at a time belongs to: the last one begun by then."""
+    begins = starts[zone]
+    return begins[bisect_right(begins, at_us) - 1], zone
+
+
+def _counted(visit: Interval, pieces: Sequence[tuple[int, int]], gateway: str, counts: bool) -> CountedVisit:
+    return CountedVisit(
+        zone=visit.zone,
+        begin_us=visit.begin_us,
+        end_us=visit.end_us,
+        pieces=tuple(pieces),
+        length_us=sum(end - begin for begin, end in pieces),
+        source=f"gateway/{gateway}",
+        counts=counts,
+    )
 
 
 def _last_reports(stays: Iterable[Stay]) -> list[Stay]:
+    """Each stay as it was told last, in order."""
     last: dict[tuple[str, str], Stay] = {}
     for stay in stays:
         known = last.get(stay.key)
         if known is None or stay.supersedes(known):
             last[stay.key] = stay
-    return list(last.values())
+    return sorted(last.values(), key=lambda stay: (stay.entered_us, stay.gateway, stay.visit))
 
 
-def _by_zone(intervals: Iterable[Interval]) -> dict[str, list[Interval]]:
-    zones: dict[str, list[Interval]] = {}
-    for one in intervals:
-        zones.setdefault(one.zone, []).append(one)
+def _by_zone(stamps: Iterable[tuple[str, int]]) -> dict[str, list[int]]:
+    zones: dict[str, list[int]] = {}
+    for zone, at_us in sorted(stamps):
+        zones.setdefault(zone, []).append(at_us)
     return zones
 
 
-def _within(visit: Interval, pieces: Iterable[Interval]) -> tuple[tuple[int, int], ...]:
-    return tuple(
-        (one.begin_us, one.end_us) for one in pieces if visit.begin_us <= one.begin_us and one.end_us <= visit.end_us
-    )
-
-
-def _teller(visit: Interval, stays: Iterable[Stay]) -> str:
-    told = (stay for stay in stays if visit.begin_us <= stay.entered_us <= visit.end_us)
-    return "gateway/" + max(told, key=lambda stay: (stay.entered_us, stay.gateway)).gateway
-
-
-def _stamped(visit: Interval, zone: str, at_us: int) -> bool:
-    return zone == visit.zone and visit.begin_us - STAMP_WITHIN_US <= at_us <= visit.end_us + STAMP_WITHIN_US
+def _proved(visit: Interval, stamps: Sequence[int]) -> bool:
+    first = bisect_left(stamps, visit.begin_us - STAMP_WITHIN_US)
+    return first < len(stamps) and stamps[first] <= visit.end_us + STAMP_WITHIN_US

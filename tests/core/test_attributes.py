@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgehub.hub.attributes import UNKNOWN, Attribute, Evidence, Unknown, Value, Voice, evaluate
+from edgehub.hub.attributes import UNKNOWN, Attribute, Evidence, Unknown, Value, evaluate
 from edgehub.hub.definition import Definition, Told, Visits
 from edgehub.hub.fact import Fact
 from edgehub.hub.ledger import Stay
@@ -51,8 +51,7 @@ def folded(
     facts = sorted((one for one in told if isinstance(one, Fact)), key=lambda one: one.at_us)
     stamps = [(one.values["zone"], one.at_us) for one in facts if one.type == "stamp"]
     visits = counted_visits(stays, now, sponsors={"acme", "birch", "cobalt"}, stamps=stamps)
-    gateways = [Voice(one.until(now), f"gateway/{one.gateway}") for one in stays]
-    return evaluate(definition, Evidence(visits, facts, gateways, now), calendar)
+    return evaluate(definition, Evidence.gathered(visits, facts, stays, now), calendar)
 
 
 def what(found: Value | Unknown) -> Any:
