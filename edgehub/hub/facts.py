@@ -5,19 +5,23 @@ The key decides, not the time: a door may hand the same over as often as it like
 
 import hashlib
 import json
+import secrets
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
 
 from edgehub.core.wire.fields import dump_text
-from edgehub.hub.claim import IdentityRules
-from edgehub.hub.fact import Fact, Identifier, Taken
+from edgehub.hub.claim import Claim, IdentityRules
+from edgehub.hub.fact import BADGE, PERSON, Fact, Identifier, Taken
+from edgehub.hub.names import Told, learn, people_of, wearers_of
 from edgehub.hub.store import HubStore, Row, Transaction, clean
 
 AT_ONCE = 500
 """Facts in one transaction: the next door's turn comes after."""
 
+HUB = "hub"
+"""Source of what the hub itself says."""
 LONGEST = 200
 """Characters of a name or key; PostgreSQL finds nothing by a text of more than 2,700 bytes."""
 
@@ -41,25 +45,83 @@ class Facts:
 
 
 def keep(transaction: Transaction, facts: Sequence[Fact], rules: IdentityRules) -> list[Taken]:
-    """Take facts in, in a transaction."""
+    """Take facts in, in a transaction: into the log, and into what is known of who is who."""
     facts = [_storable(fact) for fact in facts]
     known = _known(transaction, facts)
-    [[event]] = transaction.select("last_event")
+    log = Log(transaction, rules)
     taken: list[Taken] = []
-    new: list[dict[str, Any]] = []
-    again: list[dict[str, Any]] = []
     for fact in facts:
-        source, key, digest = fact.source, fact.key, digest_of(fact)
-        before = known.setdefault((source, key), digest)
-        if before is digest:
-            event += 1
-            new.append(_row(fact, event, digest, rules))
-        elif before != digest:
-            again.append({"source": source, "key": key, "received_us": fact.received_us, "hash": digest})
+        digest = digest_of(fact)
+        before = known.setdefault((fact.source, fact.key), digest)
         taken.append("new" if before is digest else "again" if before == digest else "conflict")
-    transaction.run("insert_event", new)
-    transaction.run("note_conflict", again)
+        if taken[-1] == "new":
+            log.add(fact, digest)
+        elif taken[-1] == "conflict":
+            log.conflict(fact, digest)
+    log.write()
     return taken
+
+
+class Log:
+    """Facts on their way into the log, in one transaction."""
+
+    def __init__(self, transaction: Transaction, rules: IdentityRules) -> None:
+        self._transaction = transaction
+        self._rules = rules
+        [[self._event]] = transaction.select("last_event")
+        self._rows: list[dict[str, Any]] = []
+        self._conflicts: list[dict[str, Any]] = []
+        self._told: list[Told] = []
+        self._subjects: dict[tuple[Identifier, int], int] = {}
+        """Whose facts of which moment, and the last event of it."""
+
+    def add(self, fact: Fact, digest: bytes) -> Told | None:
+        """A fact that is new; what it claims about who is who."""
+        self._event += 1
+        subject = self._rules.subject(fact.ids)
+        self._rows.append(_row(fact, self._event, digest, subject))
+        if subject is not None:
+            self._subjects[subject, fact.at_us] = self._event
+        claim = Claim.of(fact)
+        if claim is None:
+            return None
+        self._told.append((self._event, claim))
+        return self._told[-1]
+
+    def conflict(self, fact: Fact, digest: bytes) -> None:
+        """A fact whose key is known with other content."""
+        row = {"source": fact.source, "key": fact.key, "received_us": fact.received_us, "hash": digest}
+        self._conflicts.append(row)
+
+    def write(self) -> None:
+        """Keep all of it; the profiles of everybody whom it touches are behind from now on."""
+        changed = learn(self._transaction, list(self._told), self._rules, self._give)
+        self._transaction.run("insert_event", self._rows)
+        self._transaction.run("note_conflict", self._conflicts)
+        marks = dict.fromkeys(changed, self._event) | self._owners()
+        self._transaction.run("mark_stale", [{"person": person, "mark": mark} for person, mark in marks.items()])
+
+    def _give(self, name: Identifier) -> Told:
+        """A guest nobody has named for gateways yet gets a random id; that they are one is told like everything else."""
+        at_us = max(row["received_us"] for row in self._rows)
+        person = Identifier(PERSON, secrets.token_hex(8))
+        fact = Fact(
+            source=HUB, key=secrets.token_hex(8), type="alias", at_us=at_us, received_us=at_us, ids=(person, name)
+        )
+        told = self.add(fact, digest_of(fact))
+        assert told is not None, "two names are a claim"
+        return told
+
+    def _owners(self) -> dict[str, int]:
+        """Person → the last event about them."""
+        names = people_of(self._transaction, {one for one, _ in self._subjects if one.kind != BADGE})
+        worn = wearers_of(self._transaction, {(one.value, at_us) for one, at_us in self._subjects if one.kind == BADGE})
+        owners: dict[str, int] = {}
+        for (one, at_us), event in self._subjects.items():
+            person = worn.get((one.value, at_us)) if one.kind == BADGE else names.get(one, (None, None))[1]
+            if person is not None:
+                owners[person] = max(event, owners.get(person, 0))
+        return owners
 
 
 def _storable(fact: Fact) -> Fact:
@@ -87,8 +149,7 @@ def digest_of(fact: Fact) -> bytes:
     return hashlib.blake2b(json.dumps(told, sort_keys=True).encode(), digest_size=16).digest()
 
 
-def _row(fact: Fact, event: int, digest: bytes, rules: IdentityRules) -> dict[str, Any]:
-    subject = rules.subject(fact.ids)
+def _row(fact: Fact, event: int, digest: bytes, subject: Identifier | None) -> dict[str, Any]:
     only = fact.ids if subject is None else (subject,)
     return {
         "id": event,

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, Generic, Self, TypeVar
 
 from sqlalchemy import URL, Connection, TextClause, bindparam, text
-from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, SQLAlchemyError
 
 from edgehub.core.statements import named_statements
 from edgehub.hub.store.engines import READERS, engines, make_private
@@ -183,10 +183,10 @@ class _Change(Generic[T]):
         try:
             with connection.begin_nested():
                 self.done = [self.work(transaction)]
-        except (DataError, IntegrityError) as error:
+        except SQLAlchemyError as error:
+            if isinstance(error, DBAPIError) and not isinstance(error, DataError | IntegrityError):
+                raise
             self.failed = _store_error(error)
-        except SQLAlchemyError:
-            raise
         except Exception as error:  # noqa: BLE001  # it is raised again where it belongs, in `change`
             self.failed = error
 

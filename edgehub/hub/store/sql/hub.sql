@@ -126,3 +126,69 @@ select (select coalesce(max(id), 0) from events), (select count(*) from stays), 
 -- name: facts_about
 select source, key, type, name, at_us, received_us, subject, ids, body from events
 where subject in :subjects order by at_us, id
+
+-- name: names
+select kind, value, component, person from identifiers where kind in :kinds and value in :values
+
+-- name: names_of
+select kind, value, person from identifiers where component in :components
+
+-- name: components_of
+select distinct component from identifiers where person = :person or (kind = 'person' and value = :person)
+
+-- name: put_name
+insert into identifiers (kind, value, component, person) values (:kind, :value, :component, :person)
+on conflict (kind, value) do update set component = excluded.component, person = excluded.person
+
+-- name: drop_names
+delete from identifiers where component = :component
+
+-- name: said
+select says, at_us from claims where says in :says
+
+-- name: claims_of
+select event, kind, ids, at_us, source, key, worn from claims where component in :components
+
+-- name: put_claim
+insert into claims (event, component, kind, ids, at_us, source, key, worn, says)
+values (:event, :component, :kind, :ids, :at_us, :source, :key, :worn, :says)
+on conflict (says) do update
+set event = excluded.event, component = excluded.component, kind = excluded.kind, ids = excluded.ids,
+  at_us = excluded.at_us, source = excluded.source, key = excluded.key, worn = excluded.worn
+
+-- name: move_claims
+update claims set component = :new where component = :component
+
+-- name: handings_of
+select badge, at_us from handings where component in :components
+
+-- name: handings_with
+select badge, at_us, source, key, holder, worn, component from handings where badge in :badges
+
+-- name: put_handing
+insert into handings (badge, at_us, source, key, holder, worn, component)
+values (:badge, :at_us, :source, :key, :holder, :worn, :component)
+on conflict do nothing
+
+-- name: drop_handings
+delete from handings where component = :component
+
+-- name: badges_of
+select badge, person, since_us, until_us from badges where component in :components
+
+-- name: wearers
+select badge, person, since_us, until_us from badges where badge in :badges
+
+-- name: put_badge
+insert into badges (badge, person, since_us, until_us, component)
+values (:badge, :person, :since_us, :until_us, :component)
+on conflict do nothing
+
+-- name: drop_badges
+delete from badges where component = :component
+
+-- name: stale
+select person, mark from stale order by since limit :limit
+
+-- name: drop_stale
+delete from stale where person = :person and mark = :mark
