@@ -90,6 +90,20 @@ def reconciled(intervals: Iterable[Interval]) -> list[Interval]:
     return made
 
 
+def beneath(trusted: Iterable[Interval], others: Iterable[Interval]) -> list[Interval]:
+    """What is left of intervals told by somebody of less trust: where gateways saw the guest, theirs alone counts."""
+    left = list(others)
+    for one in trusted:
+        left = [rest for other in left for rest in _without(other, one)]
+    return sorted(left, key=lambda interval: interval.begin_us)
+
+
+def _without(other: Interval, one: Interval) -> list[Interval]:
+    before = Interval(other.zone, other.begin_us, min(other.end_us, one.begin_us))
+    after = Interval(other.zone, max(other.begin_us, one.end_us), other.end_us)
+    return [part for part in (before, after) if part.begin_us < part.end_us]
+
+
 class Ledger:
     """All stays, by guest."""
 

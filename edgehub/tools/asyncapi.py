@@ -7,7 +7,19 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from edgehub.core.wire import Ack, Ask, At, Command, GatewayTopics, HubStatus, Occupancy, PeerLevels, SiteTopics, Status
+from edgehub.core.wire import (
+    Ack,
+    Ask,
+    At,
+    Command,
+    GatewayTopics,
+    HubStatus,
+    Occupancy,
+    PeerLevels,
+    SiteTopics,
+    Stamp,
+    Status,
+)
 from edgehub.core.wire.envelope import MAX_BATCH, MAX_DEPTH, MAX_ENVELOPE, MAX_EVENTS, VERSION
 from edgehub.core.wire.profiles import Page
 from edgehub.tools.json_schema import Schema, batch_schema, message_schema
@@ -71,6 +83,8 @@ TOPICS = (
           lambda: message_schema(Page)),
     Topic("command", GATEWAY.command, "send", "What the hub wants done: never retained, of no effect when late.",
           lambda: message_schema(Command)),
+    Topic("stamp", GATEWAY.stamp, "send", "A sponsor's stamp confirmed in a zone of this gateway; expiring after 60 s.",
+          lambda: message_schema(Stamp)),
     Topic("levels", GATEWAY.levels, "receive", "From gateway to gateway, once a second; a hub need not listen.",
           lambda: message_schema(PeerLevels), qos=0),
     Topic("hubStatus", SITE.hub_status, "send", "The hub takes events, or does not: retained, and the offline one as its will.",

@@ -19,7 +19,7 @@ from edgehub.core.wire.envelope import (
 )
 from edgehub.core.wire.events import EventBody, body_dict, compaction_key, read_body, shed_class
 from edgehub.core.wire.fields import WireError
-from edgehub.core.wire.messages import Ack, Anchor, Ask, Command, Mark, Occupancy, PeerLevels
+from edgehub.core.wire.messages import Ack, Anchor, Ask, Command, Mark, Occupancy, PeerLevels, Stamp
 from edgehub.core.wire.profiles import ProfilesPage, pages
 from edgehub.core.wire.status import HubStatus, Status, succeed
 from edgehub.core.wire.topics import GatewayTopics, SiteTopics
@@ -44,6 +44,7 @@ __all__ = [
     "Poison",
     "ProfilesPage",
     "SiteTopics",
+    "Stamp",
     "Status",
     "WireError",
     "body_dict",

@@ -93,6 +93,19 @@ class Command(Message):
 
 
 @dataclass(frozen=True, slots=True)
+class Stamp(Message):
+    """A sponsor's stamp that the hub confirmed, in a zone of this gateway."""
+
+    id: Annotated[str, Text(most=128)]
+    """The same again is the same stamp: a gateway greets it once."""
+    person: str
+    zone: str
+    """Its id in zones.yaml."""
+    at_us: Annotated[int, As("at")]
+    """When it was pressed, µs since 1970: what comes much later greets nobody."""
+
+
+@dataclass(frozen=True, slots=True)
 class Occupancy(Message):
     """How many are in a zone; never who."""
 

@@ -63,6 +63,11 @@ class GatewayTopics:
         return f"{self.base}/down/command"
 
     @property
+    def stamp(self) -> str:
+        """A sponsor's stamp confirmed in a zone of this gateway."""
+        return f"{self.base}/down/stamp"
+
+    @property
     def levels(self) -> str:
         """What the gateway's radio heard in the last second."""
         return f"{self.base}/peers/levels"

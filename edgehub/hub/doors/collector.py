@@ -34,8 +34,10 @@ class Collector:
 
     def _one(self, kind: str) -> Door:
         async def answer(asked: Asked) -> Answer:
-            call = read_call(asked.body, asked.source, self._layer_of(asked.source), asked.received_us, kind=kind)
-            [result] = await self._keep(asked.source, [call])
+            call = read_call(
+                asked.body, asked.holder.source, self._layer_of(asked.holder.source), asked.received_us, kind=kind
+            )
+            [result] = await self._keep(asked.holder.source, [call])
             if result["result"] == "refused":
                 raise Unfit(str(result["why"]))
             return Answer(
@@ -45,10 +47,10 @@ class Collector:
         return answer
 
     async def _batch(self, asked: Asked) -> Answer:
-        layer = self._layer_of(asked.source)
+        layer = self._layer_of(asked.holder.source)
         shared = {key: asked.body[key] for key in SHARED if key in asked.body}
         calls = [_read(raw, asked, layer, shared) for raw in asked.body["batch"]]
-        results = await self._keep(asked.source, calls)
+        results = await self._keep(asked.holder.source, calls)
         return Answer({"success": all_kept(results), "items": results})
 
     def _layer_of(self, source: str) -> DataLayer:
@@ -69,7 +71,7 @@ class Collector:
 def _read(raw: Any, asked: Asked, layer: DataLayer, shared: Mapping[str, Any]) -> Call | dict[str, Any]:
     """A call, or the result that says why it is none."""
     try:
-        return read_call(raw, asked.source, layer, asked.received_us, shared=shared)
+        return read_call(raw, asked.holder.source, layer, asked.received_us, shared=shared)
     except Unfit as error:
         said = raw.get("messageId") if isinstance(raw, dict) else None
         return {"messageId": said[:256] if isinstance(said, str) else "", "result": "refused", "why": f"{error}."}

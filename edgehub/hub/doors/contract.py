@@ -5,10 +5,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from edgehub import __version__
-from edgehub.hub.access import COLLECTOR
+from edgehub.hub.access import APP, COLLECTOR, STAMPS
 from edgehub.hub.doors.calls import BATCH, CALLS, MOST_CALLS
-from edgehub.hub.doors.shapes import Choice, Flag, ListOf, Part, Record, Text
+from edgehub.hub.doors.shapes import Choice, Flag, ListOf, Number, Part, Record, Text
 
+_TIME = Text(64, format="date-time")
+_COUNT = Number(0, whole=True)
 _SENTENCE = Text(2_000, least=0)
 ERROR = Record({"error": Part(_SENTENCE, "What is wrong, and what to do.", required=True)}, title="Error")
 REFUSAL = Record(
@@ -40,6 +42,70 @@ RESULTS = Record(
     title="Results",
 )
 
+PRESS = Record(
+    {
+        "messageId": Part(Text(256), "The same again is the same press.", required=True),
+        "serial": Part(Text(64), "Of a stamp pressed on the phone's screen."),
+        "code": Part(Text(200), "As the booth's screen or a printed card shows it."),
+        "userId": Part(Text(256), "Whose stamp it is; an installation of the app speaks for its own guest."),
+        "anonymousId": Part(Text(256), "The same, while nobody has logged in."),
+        "timestamp": Part(_TIME, "When it was pressed, by the sender's clock."),
+        "sentAt": Part(_TIME, "When it was sent, by the same clock."),
+    },
+    title="Press",
+    one_of=("serial", "code"),
+)
+JUDGED = Record(
+    {
+        "verdict": Part(
+            Choice(("confirmed", "again", "held", "refused")),
+            "confirmed: it counts. again: the guest has it already. held: the guest was not seen there; it counts as "
+            "soon as that is known. refused: forged, used up, or too soon after another booth.",
+            required=True,
+        ),
+        "zone": Part(Text(200), "The sponsor's zone."),
+        "why": Part(Text(2_000, least=0), "For the guest."),
+        "again_in_s": Part(Number(0), "When it may be tried again, s."),
+    },
+    title="Judged",
+)
+INSTALL = Record({}, title="Install")
+INSTALLED = Record(
+    {
+        "installation": Part(
+            Text(64), "What tells this installation from others: its anonymousId in calls.", required=True
+        ),
+        "token": Part(Text(200), "To be shown as bearer, and kept by the phone.", required=True),
+    },
+    title="Installed",
+)
+HEARD = Record(
+    {
+        "marker": Part(Text(200), "Its id in zones.yaml, or what it advertises, written like a badge.", required=True),
+        "level": Part(Number(-127, 20), "dBm, as the phone says.", required=True),
+        "at": Part(_TIME, "When, by the phone's clock.", required=True),
+    },
+    title="Heard",
+)
+SIGHTINGS = Record(
+    {
+        "messageId": Part(Text(256), "The same again is the same message.", required=True),
+        "sentAt": Part(_TIME, "The phone's clock as the message leaves.", required=True),
+        "sightings": Part(ListOf(HEARD, 500), "What was heard.", required=True),
+    },
+    title="Sightings",
+)
+SEEN = Record(
+    {
+        "result": Part(Choice(("new", "again", "conflict")), "Whether it was told before.", required=True),
+        "taken": Part(_COUNT, "Sightings that were looked at.", required=True),
+        "late": Part(_COUNT, "Sightings older than what was told before, or from the future; ignored.", required=True),
+        "unknown": Part(_COUNT, "Sightings of no marker of this venue; ignored.", required=True),
+        "zone": Part(Text(200), "Where the phone is, when that is sure."),
+    },
+    title="Seen",
+)
+
 _ALWAYS: Mapping[int, str] = {
     400: "It cannot be read, or was refused.",
     401: "There is no key, or it opens nothing.",
@@ -63,9 +129,12 @@ class Operation:
     answer: Record
     also: Mapping[int, str] = field(default_factory=dict)
     """Answers of its own beside 200, with the same body."""
+    installations: bool = False
+    """Whether an installation of the app may come too, for its own guest, with its token."""
     details: str = ""
 
 
+_REFUSED_STAMP = {409: "It is used up, or too soon after another booth; the body says which."}
 _CONFLICT = {409: "This messageId was told with other content before, which stays."}
 OPERATIONS: tuple[Operation, ...] = (
     *(
@@ -73,6 +142,21 @@ OPERATIONS: tuple[Operation, ...] = (
         for kind, record in CALLS.items()
     ),
     Operation("/v1/batch", COLLECTOR, "Tell many calls; each is answered for itself.", BATCH, RESULTS),
+    Operation("/v1/stamps", STAMPS, "Press a sponsor's stamp.", PRESS, JUDGED, _REFUSED_STAMP, installations=True),
+    Operation(
+        "/v1/app/installations", APP, "Register an installation of the phone app; gives it a token.", INSTALL, INSTALLED
+    ),
+    Operation(
+        "/v1/app/sightings",
+        APP,
+        "Tell which markers a phone hears.",
+        SIGHTINGS,
+        SEEN,
+        {409: "This messageId was told with other content before."},
+        installations=True,
+        details="With an installation's token. Send what was heard every half minute or so, in order; what is older "
+        "than what was sent before is ignored. sentAt is the phone's clock as the request leaves: it corrects the times.",
+    ),
 )
 
 

@@ -5,7 +5,7 @@ import binascii
 import math
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import structlog
@@ -13,9 +13,10 @@ from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler
 
 from edgehub.core.wire.fields import WireError, dump, read_object
-from edgehub.hub.access import AccessFile, WriteKey
+from edgehub.hub.access import AccessFile
 from edgehub.hub.doors.calls import DEPTH, MOST_BATCH
 from edgehub.hub.doors.contract import OPERATIONS, Operation, openapi
+from edgehub.hub.doors.guests import Holder
 from edgehub.hub.doors.pace import Pace
 from edgehub.hub.doors.shapes import Unfit
 from edgehub.hub.store import StoreError
@@ -49,9 +50,7 @@ class Turned(Exception):  # noqa: N818  # says what happened
 class Asked:
     """A request that was let in and read."""
 
-    holder: str
-    """Who holds what was shown: the id of a key, or an installation of the app."""
-    source: str
+    holder: Holder
     body: Mapping[str, Any]
     received_us: int
 
@@ -65,7 +64,8 @@ class Answer:
 
 
 Door = Callable[[Asked], Awaitable[Answer]]
-Shown = Callable[[str, WriteKey | None], tuple[str, str] | None]
+Guest = Callable[[str], Holder | None]
+"""Whose token this is, when it is one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +75,8 @@ class Places:
     access: AccessFile
     doors: Mapping[str, Door]
     """Path → what is behind it; those of the contract, all of them."""
-    holders: Mapping[str, Callable[[str], str | None]] = field(default_factory=dict)
-    """Door → whose a token is that is no key: how installations of the app are known."""
+    token: Guest = lambda _: None
+    """Knows the installations of the app."""
     origins: frozenset[str] = frozenset()
     """Web sites whose scripts may write here; none unless configured."""
 
@@ -125,30 +125,30 @@ class Front:
     async def _let_in(self, request: web.Request, operation: Operation) -> Asked:
         """Cheap questions first: nobody without a key makes us read half a megabyte."""
         _check_kind(request)
-        holder, source = self._holder(request, operation)
-        self._hold_pace(self._requests, holder, 1)
+        holder = self._holder(request, operation)
+        self._hold_pace(self._requests, holder.id, 1)
         data = await request.read()
-        self._hold_pace(self._bytes, holder, len(data))
+        self._hold_pace(self._bytes, holder.id, len(data))
         body = read_object(data, limit=MOST_BATCH, depth=NESTED)
-        return Asked(holder, source, operation.request.read(body, "the request"), self._wall_us())
+        return Asked(holder, operation.request.read(body, "the request"), self._wall_us())
 
-    def _holder(self, request: web.Request, operation: Operation) -> tuple[str, str]:
-        """Who comes: a key and its source, or an installation."""
+    def _holder(self, request: web.Request, operation: Operation) -> Holder:
+        """Who comes: with a key of a source, or as an installation of the app."""
         address, now = request.remote or "", self._clock()
         if (wait_s := self._backoff.wait_s(address, now)) > 0:
             raise Turned(429, "Too many wrong keys came from there.", retry_s=wait_s)
         shown = _shown(request)
-        if shown is not None:
-            known = self._places.holders.get(operation.path)
-            if known is not None and (holder := known(shown)) is not None:
-                return holder, operation.door
-            key = self._places.access.now.key(shown)
-            if key is not None:
-                if key.door != operation.door:
-                    raise Turned(403, f"This key opens the door {key.door}, and this is {operation.door}.")
-                return key.id, key.source
+        if shown is None:
+            raise Turned(401, "Show a key: as user name of basic authentication, or as bearer.", headers=_ASK)
+        if operation.installations and (holder := self._places.token(shown)) is not None:
+            return holder
+        key = self._places.access.now.key(shown)
+        if key is None:
             self._backoff.wrong(address, now)
-        raise Turned(401, "Show a key: as user name of basic authentication, or as bearer.", headers=_ASK)
+            raise Turned(401, "This key opens nothing.", headers=_ASK)
+        if key.door != operation.door:
+            raise Turned(403, f"This key opens the door {key.door}, and this is {operation.door}.")
+        return Holder(key.id, key.source)
 
     def _hold_pace(self, pace: Pace, holder: str, amount: float) -> None:
         if (wait_s := pace.wait_s(holder, amount, self._clock())) > 0:
