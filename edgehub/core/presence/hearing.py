@@ -26,8 +26,8 @@ class Hearing:
         self._heard = dict.fromkeys(receivers, float("-inf"))
         self._habits: dict[tuple[str, float, str], float] = {}
         """(witness, its level in bands, other receiver) → how often the other hears too."""
-        self._missed: dict[str, dict[str, float]] = {name: {} for name in self._heard}
-        """Receiver → badge → evidence that it should have been heard."""
+        self._missed: dict[str, tuple[float, dict[str, float]]] = {name: (float("-inf"), {}) for name in self._heard}
+        """Receiver → since when, and badge → evidence that it should have been heard since."""
         self._markers: dict[str, dict[str, tuple[float, float]]] = {name: {} for name in self._heard}
         """Receiver → marker → when heard, and its interval."""
 
@@ -49,7 +49,7 @@ class Hearing:
                     if at - heard < LEARN_S:  # what a deaf receiver misses is not its habit
                         self._habits[key] = habit + HABIT * ((receiver in levels) - habit)
             if expected > SURE and receiver not in levels:
-                missed = self._missed[receiver]
+                missed = self._missed_by(receiver)
                 missed[badge] = min(ONE_BADGE, missed.get(badge, 0.0) - log(1.0 - min(expected, 0.95)))
 
     def tell_marker(self, marker: str, receiver: str, at: float) -> None:
@@ -64,11 +64,11 @@ class Hearing:
         return frozenset(name for name in self._heard if self._misses(name, now))
 
     def acquit(self, receivers: Iterable[str], at: float) -> None:
-        """These have heard something, whatever it was."""
+        """These have heard something, whatever it was; what they missed before is forgiven. HOT PATH."""
+        heard = self._heard
         for receiver in receivers:
-            if receiver in self._heard:
-                self._heard[receiver] = at
-                self._missed[receiver].clear()
+            if receiver in heard:
+                heard[receiver] = at
 
     def _misses(self, receiver: str, now: float) -> bool:
         silent_s = now - self._heard[receiver]
@@ -77,4 +77,13 @@ class Hearing:
         markers = self._markers[receiver].values()
         if markers and all(now - last > max(SILENT_S, MARKER_INTERVALS * interval) for last, interval in markers):
             return True
-        return sum(self._missed[receiver].values()) >= ENOUGH
+        return sum(self._missed_by(receiver).values()) >= ENOUGH
+
+    def _missed_by(self, receiver: str) -> dict[str, float]:
+        """Badge → evidence since this receiver has heard anything."""
+        heard = self._heard[receiver]
+        since, missed = self._missed[receiver]
+        if since != heard:
+            missed = {}
+            self._missed[receiver] = heard, missed
+        return missed

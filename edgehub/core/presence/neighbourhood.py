@@ -24,7 +24,7 @@ Row = tuple[float, ...]
 class Neighbourhood:
     """Places in a fixed order, and for each receiver and level a row of log-likelihoods in that order."""
 
-    __slots__ = ("_model", "audible", "base", "costs", "covers", "deaf", "hidden", "home", "places", "rows", "zones")
+    __slots__ = ("_model", "audible", "base", "costs", "covers", "deaf", "hidden", "home", "order", "places", "rows", "zones")
 
     def __init__(self, model: Model, places: tuple[Place, ...], deaf: frozenset[str], home: str | None) -> None:
         self._model = model
@@ -32,7 +32,9 @@ class Neighbourhood:
         self.deaf = deaf
         self.home = home
         self.zones = tuple(place.zone for place in places)
+        self.order = tuple(range(len(places)))
         self.costs = tuple(tuple(_cost(here, there) for there in places) for here in places)
+        """Row of what it costs to come from this place to each other; nobody comes from where he is."""
         silences = [model.silence(place, deaf) for place in places]
         self.base = tuple(zip(*(silence.by_sent for silence in silences), strict=True))
         """Row for packets that nobody heard, by how many there were."""
@@ -112,7 +114,7 @@ def row_key(level_dbm: float, sent: int) -> int:
 
 def _cost(here: Place, there: Place) -> float:
     if here == there:
-        return 0.0
+        return math.inf
     if there.zone is None:
         return DEPART_COST
     if here.zone is None:

@@ -1,8 +1,8 @@
 """One badge's track: the score of every place, the history behind it, and what has been said of it.
 
-For every place the *score* is the log-probability of the best history that ends there, relative to the best of all,
-and its *segment* says since when, and what was before: the Viterbi recursion, with shared pointers instead of stored
-steps, so that a year in one zone takes no more room than a minute.
+For every place the *score* is the log-probability of the best history that ends there, up to a constant shared by all,
+and its *arrival* says since when, and from where: the Viterbi recursion, with shared pointers instead of stored steps,
+so that a year in one zone takes no more room than a minute.
 """
 
 from collections.abc import Iterable
@@ -16,22 +16,25 @@ NEWS_PER_S = 0.35
 # Frames in 5 to 10 s are a sticker's, each second or faster a badge's: the first guess lies between.
 FIRST_INTERVAL_S, INTERVAL_MEMORY = 3.0, 16
 SHORTEST_LEAVE_S, LONGEST_LEAVE_S = 10.0, 60.0
-
-
 GAP_S = 2.5  # a step this long after the last has missed packets
 
 
 class Segment:
     """A piece of a history: in this zone (None: between zones or elsewhere) since then, and the piece before it."""
 
-    __slots__ = ("before", "led", "since", "zone")
+    __slots__ = ("before", "since", "zone")
 
     def __init__(self, zone: str | None, since: float, before: "Segment | None") -> None:
         self.zone = zone
         self.since = since
         self.before = before
-        self.led = False
-        """True when it was the best history once: others may go on from it, so it is never changed."""
+
+
+Arrival = Segment | tuple[float, Segment | None]
+"""How a history came to its place: a piece of its own, or only (since, piece before), as long as nobody asked for it.
+
+Most places are never the best one. In a usual step all of them were reached from the best a moment ago, and share this.
+"""
 
 
 class Track:
@@ -39,6 +42,7 @@ class Track:
 
     __slots__ = (
         "armed",
+        "arrivals",
         "audit_due",
         "badge",
         "beat_s",
@@ -56,23 +60,23 @@ class Track:
         "near",
         "scores",
         "searched",
-        "segments",
         "since",
         "stay",
         "stepped",
     )
 
-    def __init__(self, badge: str, at: float) -> None:
+    def __init__(self, badge: str) -> None:
         self.badge = badge
         self.heard: dict[str, list[float]] = {}
         """Receiver → [sum of dBm, packets] since the last step."""
-        self.due = self.last = self.stepped = at
+        self.due = self.last = self.stepped = -inf
         self.near: Neighbourhood | None = None
         """None while the badge is gone."""
         self.scores: list[float] = []
-        self.segments: list[Segment] = []
+        self.arrivals: list[Arrival] = []
+        """By place; of the best one always a Segment."""
         self.best = 0
-        self.since = at
+        self.since = -inf
         """When it was heard first after being gone."""
         self.live: str | None = None
         """The zone the fast output has said."""
@@ -89,21 +93,37 @@ class Track:
         self.decider = ""
         """The receiver whose packet the last step did not wait for the other receivers' copies of."""
         self.counted = 0
-        self.audit_due = at
+        self.audit_due = -inf
         """When it may be asked what it says about the receivers."""
         self.searched = False
         """True when its silence has been weighed already."""
+
+    # --- hearing
+
+    def hear(self, receiver: str, total_dbm: float, n: int, at: float) -> bool:
+        """Add ``n`` packets and the sum of their levels; False, and nothing added, when a step is due. HOT PATH."""
+        if at >= self.due:
+            return False
+        heard = self.heard.get(receiver)
+        if heard is None:
+            self.heard[receiver] = [total_dbm, n]
+        else:
+            heard[0] += total_dbm
+            heard[1] += n
+        self.last = at
+        return True
 
     def begin(self, near: Neighbourhood, at: float) -> None:
         """The badge appears: it may be anywhere in the neighbourhood."""
         self.near, self.since, self.stepped = near, at, at
         self.scores = [0.0] * len(near.places)
-        self.segments = [Segment(zone, at, None) for zone in near.zones]
-        self.live, self.fixed, self.stay, self.best, self.horizon = None, None, None, 0, -inf
+        self.arrivals = [(at, None)] * len(near.places)
+        self.live, self.fixed, self.stay, self.horizon = None, None, None, -inf
+        self._lead(0)
 
     def end(self) -> None:
         """The badge is gone; how often it sends is still known when it comes back."""
-        self.near, self.scores, self.segments, self.heard = None, [], [], {}
+        self.near, self.scores, self.arrivals, self.heard = None, [], [], {}
         self.live = self.fixed = self.stay = self.armed = None
 
     def sent(self, n: int, at: float) -> int:
@@ -112,11 +132,15 @@ class Track:
         The others' copies of that one are still to come; those of the packet that decided the step before came since.
         While some receiver is deaf, the packets that nobody heard count too: they were sent where only that one hears.
         """
-        decider = self.decider
-        counted = 1 if decider and decider not in self.heard else 0
-        for name, (_, packets) in self.heard.items():
-            counted = max(counted, int(packets) + (name == decider))
-        self.counted = counted = max(counted, n if n > 1 else 0)
+        decider, heard = self.decider, self.heard
+        counted = 1 if decider and decider not in heard else 0
+        for name, (_, packets) in heard.items():
+            caught = packets + 1 if name == decider else packets
+            if caught > counted:
+                counted = int(caught)
+        if 1 < n > counted:
+            counted = n
+        self.counted = counted
         elapsed = at - self.stepped
         if self.near is None or not self.near.hidden or elapsed < GAP_S:
             return counted
@@ -129,8 +153,9 @@ class Track:
         """
         elapsed = at - self.stepped
         if 0.0 < elapsed <= LONGEST_LEAVE_S:
-            gap = elapsed / max(1, self.counted)
-            self.gaps = min(self.gaps + 1, INTERVAL_MEMORY)
+            gap = elapsed / (self.counted or 1)
+            if self.gaps < INTERVAL_MEMORY:
+                self.gaps += 1
             self.interval_s += (gap - self.interval_s) / self.gaps
             self.beat_s *= 1.02 if gap > self.beat_s else 0.92
 
@@ -139,63 +164,71 @@ class Track:
         """The silence after which this badge is gone: three intervals, since packets get lost, and a little."""
         return min(max(3.0 * self.interval_s + 5.0, SHORTEST_LEAVE_S), LONGEST_LEAVE_S)
 
+    # --- the recursion
+
     def update(self, likelihood: Iterable[float], at: float) -> None:
-        """One step of the recursion: stay, or come from the best place so far; then weigh the news."""
-        near, elapsed = self.near, at - self.stepped
+        """One step of the recursion: stay, or come from the best place so far; then weigh the news. HOT PATH."""
+        near, best, elapsed = self.near, self.best, at - self.stepped
         assert near is not None
         news, gain = (NEWS_PER_S, 0.0) if elapsed <= 1.0 else (min(1.0, NEWS_PER_S * elapsed), ease(elapsed))
-        segments = self.segments
-        origin = segments[self.best]
-        origin.led = True
+        arrivals, here = self.arrivals, self.scores[best] + gain
+        arrival = (self.stepped, arrivals[best])
         scores = []
-        for place, (score, cost, light) in enumerate(zip(self.scores, near.costs[self.best], likelihood, strict=False)):
-            moved = gain - cost
-            if score <= moved and place != self.best:
-                segment = segments[place]
-                if segment.led:
-                    segments[place] = segment = Segment(near.zones[place], self.stepped, origin)
-                segment.since, segment.before = self.stepped, origin
-                score = moved  # noqa: PLW2901 - the better of the two ways to be here
-            scores.append(score + news * light)
-        top = max(scores)
-        self.best = scores.index(top)
-        self.scores = [score - top for score in scores]
-        self.stepped = at
+        for place, score, cost, light in zip(near.order, self.scores, near.costs[best], likelihood):
+            moved = here - cost
+            if score <= moved:  # of the two ways to be here, to have just come is the better one
+                arrivals[place] = arrival
+                scores.append(moved + news * light)
+            else:
+                scores.append(score + news * light)
+        self.scores, self.stepped = scores, at
+        best = scores.index(max(scores))
+        if best != self.best:
+            self._lead(best)
+
+    def _lead(self, best: int) -> None:
+        self.best = best
+        self.piece(best)
+
+    def piece(self, place: int) -> Segment:
+        """The newest piece of the best history that ends in a place."""
+        assert self.near is not None
+        arrival = self.arrivals[place]
+        if not isinstance(arrival, Segment):
+            arrival = self.arrivals[place] = Segment(self.near.zones[place], *arrival)
+        return arrival
 
     def move(self, near: Neighbourhood) -> None:
         """Follow the badge in another neighbourhood, or the same one under another model."""
         old = self.near
         if old is None or old is near:
-            self.near = near if old is not None else None
             return
-        floor = -max(near.costs[0])
-        held = dict(zip(old.places, zip(self.scores, self.segments, strict=True), strict=True))
+        floor = self.scores[self.best] - max((cost for cost in near.costs[0] if cost < inf), default=0.0)
+        pieces = [self.piece(place) for place in range(len(old.places))]
+        held = dict(zip(old.places, zip(self.scores, pieces, strict=True), strict=True))
         by_zone = {
             place.zone: both
             for place, both in sorted(held.items(), key=lambda item: item[1][0])
             if place.zone is not None
         }
-        origin = self.segments[self.best]
-        found = [
-            held.get(place) or by_zone.get(place.zone or "") or (floor, Segment(place.zone, self.stepped, origin))
-            for place in near.places
-        ]
+        newcomer = (floor, (self.stepped, self.piece(self.best)))
+        found = [held.get(place) or by_zone.get(place.zone or "") or newcomer for place in near.places]
         self.near = near
-        top = max(score for score, _ in found)
-        self.scores = [score - top for score, _ in found]
-        self.segments = [segment for _, segment in found]
-        self.best = self.scores.index(0.0)
+        self.scores = [score for score, _ in found]
+        self.arrivals = [arrival for _, arrival in found]
+        self._lead(self.scores.index(max(self.scores)))
 
     def loudest(self) -> str:
         """The receiver that heard the badge loudest since the last step."""
         return max(self.heard, key=lambda name: self.heard[name][0] / self.heard[name][1])
 
     def zone_scores(self) -> dict[str | None, float]:
-        """The best score of each zone; None is elsewhere."""
+        """The best score of each zone, relative to the best of all; None is elsewhere."""
         best: dict[str | None, float] = {}
         if self.near is not None:
+            top = self.scores[self.best]
             for zone, score in zip(self.near.zones, self.scores, strict=True):
-                best[zone] = max(score, best.get(zone, -inf))
+                best[zone] = max(score - top, best.get(zone, -inf))
         return best
 
     def belief(self) -> dict[str, float]:
@@ -209,9 +242,9 @@ class Track:
         assert self.near is not None
         zones = self.near.zones
         if zones[self.best] is None or zones[self.best] == self.live or self.live is None:
-            return self.segments[self.best]
+            return self.piece(self.best)
         lit = [(score, place) for place, score in enumerate(self.scores) if zones[place] == self.live]
-        return self.segments[max(lit)[1] if lit else self.best]
+        return self.piece(max(lit)[1] if lit else self.best)
 
     def history(self) -> list[Segment]:
         """The best history's segments after the fixed one, oldest first."""
