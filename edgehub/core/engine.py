@@ -26,6 +26,7 @@ from edgehub.core.events import (
     Ticked,
     VenueChanged,
 )
+from edgehub.core.following import Fixed, Following, Worn
 from edgehub.core.greeter import Greeter
 from edgehub.core.guests import Guests
 from edgehub.core.lighting import Lighting, LightShown, Outcome
@@ -75,10 +76,9 @@ class Engine:
         self.presence = Presence(model)
         self.reporter = Reporter(venue.zones, new_id, self.guests.counts)
         self.greeter = Greeter(lighting, self.guests.colour)
-        self.sightings = Sightings(venue.badges, set())
+        self.following = Following(self.presence.track)
+        self.sightings: Sightings[Worn | Fixed] = Sightings(venue.badges, self.following.of)
         self._venue = venue
-        self._markers: dict[str, str] = {}
-        self._levels: dict[str, list[float]] = {}
         self._occupancy: dict[str, int] = {}
         self._next_second = self._next_unknown = 0.0
         self._unknown_told = 0
@@ -124,7 +124,7 @@ class Engine:
 
     def next_deadline(self) -> tuple[float | None, float | None]:
         """When to call again at the latest: (decision time, real time); None where nothing is due."""
-        seconds = self._next_second if self._levels else None
+        seconds = self._next_second if self.following.heard else None
         deadlines = (self.presence.next_deadline(), self.reporter.visits.next_deadline(), seconds)
         return min((at for at in deadlines if at is not None), default=None), self.greeter.lighting.next_deadline()
 
@@ -132,29 +132,31 @@ class Engine:
 
     def _hear(self, batch: Sequence[Advertisement], now: Moment, effects: list[Effect]) -> None:
         """Every advertisement goes through here: no call in this loop that is not needed (SPD1 to SPD4)."""
-        wearer, levels, hear = self.guests.wearers.get, self._levels, self.presence.hear
-        for badge, receiver, rssi_dbm, at in self.sightings.read(batch):
-            person = wearer(badge)
-            if person is None:
-                self.presence.hear_marker(self._markers[badge], receiver, at)
+        heard, step = self.following.heard, self.presence.step
+        for known, receiver, rssi_dbm, at in self.sightings.read(batch):
+            if isinstance(known, Fixed):
+                self.presence.hear_marker(known.marker, receiver, at)
                 continue
-            level = levels.get(badge)
-            if level is None:
-                levels[badge] = [rssi_dbm, 1]
+            if known.heard:
+                known.total_dbm += rssi_dbm
+                known.heard += 1
             else:
-                level[0] += rssi_dbm
-                level[1] += 1
-            if transitions := hear(person, receiver, rssi_dbm, at):
+                known.total_dbm, known.heard = rssi_dbm, 1
+                heard.append(known)
+            track = known.track
+            if not track.hear(receiver, rssi_dbm, 1, at) and (transitions := step(track, receiver, rssi_dbm, 1, at)):
                 self._apply(transitions, now, effects)
 
     def _hear_peer(
         self, gateway: str, levels: Sequence[tuple[str, float, int]], now: Moment, effects: list[Effect]
     ) -> None:
-        wearer, hear, at = self.guests.wearers.get, self.presence.hear, now.decision
+        of, step, at = self.following.of, self.presence.step, now.decision
         for badge, level_dbm, n in levels:
-            person = wearer(badge)
-            if person is not None and (transitions := hear(person, gateway, level_dbm, at, n)):
-                self._apply(transitions, now, effects)
+            known = of(badge)
+            if isinstance(known, Worn):
+                track, total_dbm = known.track, level_dbm * n
+                if not track.hear(gateway, total_dbm, n, at):
+                    self._apply(step(track, gateway, total_dbm, n, at), now, effects)
 
     # --- deciding
 
@@ -198,9 +200,8 @@ class Engine:
     # --- telling, once a second
 
     def _tell(self, now: Moment, effects: list[Effect]) -> None:
-        if self._levels:
-            effects.append(PublishLevels([(badge, total / n, int(n)) for badge, (total, n) in self._levels.items()]))
-            self._levels.clear()
+        if self.following.heard:
+            effects.append(PublishLevels(self.following.levels()))
         self._suspect(now, effects)
         occupancy = self.reporter.occupancy()
         effects.extend(PublishOccupancy(zone, n) for zone, n in occupancy.items() if self._occupancy.get(zone) != n)
@@ -246,8 +247,9 @@ class Engine:
         self.greeter.move(person, None, now.real)
 
     def _enrol(self) -> None:
-        self._markers = {marker.badge: marker.id for marker in self._venue.markers.values()}
-        self.sightings.enrol({*self.guests.wearers, *self._markers}, self._venue.badges)
+        markers = {marker.badge: marker.id for marker in self._venue.markers.values()}
+        self.following.follow(self.guests.wearers, markers)
+        self.sightings.forget(self._venue.badges)
 
     def _set_health(self, gateway: str, healthy: bool, now: Moment, effects: list[Effect]) -> None:
         self.speakers.set_health(gateway, healthy)

@@ -9,8 +9,8 @@ badge. So a frame that names somebody is always believed, and the address stands
 """
 
 from collections import Counter
-from collections.abc import Collection, Container, Iterator
-from typing import Final
+from collections.abc import Callable, Collection, Iterator
+from typing import Final, Generic, TypeVar
 
 from edgehub.core.advert import Advertisement
 from edgehub.core.badge import IDENTITY, badge_keys, canonical_badge, name
@@ -20,42 +20,35 @@ from edgehub.core.venue import BadgeScheme
 __all__ = ["Sightings", "badge_keys", "canonical_badge"]
 
 Payloads = tuple[tuple[int, bytes], ...]
-Sighting = tuple[str, str, int, float]
+Known = TypeVar("Known")
+"""What the caller keeps of a badge that counts, whatever that is: its key, or a record."""
 
-STRANGER: Final = ""
-"""In place of a badge: somebody is named, and not enrolled."""
-
-
-class _Everybody:
-    """A list of badges that everyone is on."""
-
-    def __contains__(self, badge: object) -> bool:
-        return True
+NOBODY: Final = -1
+"""In place of a slot, while an address has named nobody."""
 
 
-EVERYBODY: Final = _Everybody()
-
-
-class _Sender:
+class _Sender(Generic[Known]):
     """What is known of one address: its last frame, and who sent it."""
 
-    __slots__ = ("badge", "payloads", "slot", "who")
+    __slots__ = ("badge", "known", "payloads", "slot", "who")
 
     def __init__(self) -> None:
         self.payloads: Payloads = ()
-        self.badge: str | None = None
-        """A badge key; STRANGER; None while nobody was named."""
-        self.slot = 0
+        self.known: Known | None = None
+        """None while nobody was named, or a stranger."""
+        self.badge = ""
+        self.slot = NOBODY
         self.who = b""
         """The identity that named the badge, and the structure it stood in."""
 
 
-class Sightings:
+class Sightings(Generic[Known]):
     """Who was heard, of the badges enrolled.
 
     Args:
         scheme: how the venue numbers its iBeacons.
-        known: the badge keys that count; None lets every badge count. When it changes, call `enrol`.
+        known: what stands for a badge key in sightings; None of one that does not count. When its answers change,
+            call `forget`.
         max_addresses: how many addresses are remembered at most.
         max_age_s: an address not heard for so long is forgotten.
     """
@@ -63,7 +56,7 @@ class Sightings:
     def __init__(
         self,
         scheme: BadgeScheme,
-        known: Container[str] | None,
+        known: Callable[[str], Known | None],
         *,
         max_addresses: int = 24_000,  # two generations of 10 000 badges and 2 000 phones; some 10 MB if ever full
         max_age_s: float = 1_800.0,  # two turns of a phone's address
@@ -75,36 +68,34 @@ class Sightings:
         self.heard = 0
         """Adverts read."""
         self._scheme: BadgeScheme = scheme
-        self._known: Container[str] = EVERYBODY if known is None else known
+        self._known = known
         # Two generations bound the table by count and age without any work per advert: a sender heard moves to the
         # young one, and from time to time the old one is dropped and the young one becomes old.
-        self._young: dict[str, _Sender] = {}
-        self._old: dict[str, _Sender] = {}
+        self._young: dict[str, _Sender[Known]] = {}
+        self._old: dict[str, _Sender[Known]] = {}
         self._most = max_addresses // 2
         self._generation_s = max_age_s / 2
         self._turn_at: float | None = None
 
-    def enrol(self, known: Container[str] | None, scheme: BadgeScheme | None = None) -> None:
-        """Take a new set of enrolled badges, and a new scheme if the venue changed it."""
-        self._known = EVERYBODY if known is None else known
-        self._scheme = scheme or self._scheme
+    def forget(self, scheme: BadgeScheme) -> None:
+        """Ask anew who everybody is: other badges count now, or are numbered by another scheme."""
+        self._scheme = scheme
         self._young, self._old = {}, {}
 
-    def read(self, batch: Collection[Advertisement]) -> list[Sighting]:
-        """Give (badge, receiver, rssi_dbm, at) of every advert of a badge that counts, in the order heard."""
-        sightings: list[Sighting] = []
+    def read(self, batch: Collection[Advertisement]) -> list[tuple[Known, str, int, float]]:
+        """Give (known, receiver, rssi_dbm, at) of every advert of a badge that counts, in the order heard."""
+        sightings: list[tuple[Known, str, int, float]] = []
         unknown = 0
         senders = self._turn(batch)
         for receiver, address, rssi_dbm, at, payloads in batch:
             sender = senders.get(address)
-            if sender is not None and sender.payloads == payloads:
-                badge = sender.badge
-            else:
-                badge = self._look(address, sender, payloads)
+            if sender is None or sender.payloads != payloads:
+                sender = self._look(address, sender, payloads)
                 senders = self._young
-            if badge:
-                sightings.append((badge, receiver, rssi_dbm, at))
-            elif badge is not None:
+            known = sender.known
+            if known is not None:
+                sightings.append((known, receiver, rssi_dbm, at))
+            elif sender.slot != NOBODY:
                 unknown += 1
         self.heard += len(batch)
         self.unknown += unknown
@@ -116,7 +107,7 @@ class Sightings:
 
     # --- who sends
 
-    def _look(self, address: str, sender: _Sender | None, payloads: Payloads) -> str | None:
+    def _look(self, address: str, sender: _Sender[Known] | None, payloads: Payloads) -> _Sender[Known]:
         """Find out who sent a frame that is not the last one of its address: the first enrolled identity in it."""
         sender = sender or self._sender(address)
         sender.payloads = payloads
@@ -127,29 +118,29 @@ class Sightings:
                 if kind := malformed(slot, payload):
                     self.malformed[kind] += 1
                     sender.payloads = ()  # not remembered, so that the next one like it is counted too
-            elif who == sender.who and slot == sender.slot and sender.badge:
-                return sender.badge
-            elif (badge := name(self._scheme, slot, who)) in self._known:
-                sender.badge, sender.slot, sender.who = badge, slot, who
-                return badge
+            elif who == sender.who and slot == sender.slot and sender.known is not None:
+                return sender
+            elif (known := self._known(badge := name(self._scheme, slot, who))) is not None:
+                sender.known, sender.badge, sender.slot, sender.who = known, badge, slot, who
+                return sender
             else:
                 stranger = stranger or (slot, who)
         if stranger:
             self._estrange(sender, *stranger)
-        return sender.badge
+        return sender
 
-    def _estrange(self, sender: _Sender, slot: int, who: bytes) -> None:
+    def _estrange(self, sender: _Sender[Known], slot: int, who: bytes) -> None:
         """Hear a name that is not enrolled.
 
         It makes a stranger of a sender whom nothing better named, and of one known by the same format, whose address is
         then used again. But a known badge may well send a second format that nobody enrolled.
         """
-        if not sender.badge or slot == sender.slot:
-            sender.badge, sender.slot, sender.who = STRANGER, slot, who
+        if sender.known is None or slot == sender.slot:
+            sender.known, sender.badge, sender.slot, sender.who = None, "", slot, who
 
     # --- the table of addresses
 
-    def _turn(self, batch: Collection[Advertisement]) -> dict[str, _Sender]:
+    def _turn(self, batch: Collection[Advertisement]) -> dict[str, _Sender[Known]]:
         """Let a generation pass when it is time; the young one is returned."""
         now = next((advert.at for advert in batch), None)
         if now is not None and (self._turn_at is None or now >= self._turn_at):
@@ -157,7 +148,7 @@ class Sightings:
             self._old, self._young = self._young, {}
         return self._young
 
-    def _sender(self, address: str) -> _Sender:
+    def _sender(self, address: str) -> _Sender[Known]:
         """Bring an address into the young generation, from the old one if it is there."""
         if len(self._young) >= self._most:
             self._old, self._young = self._young, {}
@@ -165,7 +156,7 @@ class Sightings:
         self._young[address] = sender
         return sender
 
-    def _senders(self) -> Iterator[_Sender]:
+    def _senders(self) -> Iterator[_Sender[Known]]:
         yield from self._young.values()
         yield from self._old.values()
 

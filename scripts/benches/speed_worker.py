@@ -30,7 +30,7 @@ def edgehub_level(air: Air, zones: int) -> Measure:
     del zones
     from edgehub.core.sightings import Sightings
 
-    sightings = Sightings(SCHEME, {badge.key for badge in air.badges})
+    sightings = Sightings(SCHEME, {badge.key: badge.key for badge in air.badges}.get)
     levels: dict[str, list[float]] = {}
 
     def take(batch: list[Any]) -> None:

@@ -50,7 +50,8 @@ class Ear:
     """A Sightings, told one advert after another."""
 
     def __init__(self, known, **limits):
-        self.sightings = Sightings(SCHEME, known, **limits)
+        self.known = known
+        self.sightings = Sightings(SCHEME, self._named, **limits)
         self._at = itertools.count()
 
     def hears(self, address, *payloads, at=None):
@@ -62,10 +63,18 @@ class Ear:
         at = next(self._at) if at is None else at
         return self.sightings.read([Advertisement("pi", address, -60, float(at), payloads)])
 
+    def enrols(self, known, scheme=SCHEME):
+        """Other badges count from now on."""
+        self.known = known
+        self.sightings.forget(scheme)
+
+    def _named(self, badge):
+        return badge if self.known is None or badge in self.known else None
+
 
 def test_a_sighting_says_who_heard_whom_how_loud_and_when():
     """In the order heard, once an advert."""
-    sightings = Sightings(SCHEME, {"7", "8"})
+    sightings = Sightings(SCHEME, {"7": "7", "8": "8"}.get)
     batch = [
         Advertisement("pi-1", "A", -61, 1.0, (ibeacon(7),)),
         Advertisement("pi-2", "B", -62, 1.5, (ibeacon(8),)),
@@ -179,11 +188,11 @@ def test_enrolling_takes_effect_at_once():
     """For a badge already heard, in both directions; and with a new scheme."""
     ear = Ear(set())
     assert ear.hears("A", ibeacon(7)) is None
-    ear.sightings.enrol({"7"})
+    ear.enrols({"7"})
     assert ear.hears("A", ibeacon(7)) == "7"
-    ear.sightings.enrol({"1-7"}, BadgeScheme(UUID))
+    ear.enrols({"1-7"}, BadgeScheme(UUID))
     assert ear.hears("A", ibeacon(7)) == "1-7"
-    ear.sightings.enrol({"8"})
+    ear.enrols({"8"}, BadgeScheme(UUID))
     assert ear.hears("A", ibeacon(7)) is None
     assert ear.hears("A", tlm(1)) is None
 

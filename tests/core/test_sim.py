@@ -65,7 +65,7 @@ def test_nobody_teleports_and_nobody_walks_through_walls() -> None:
 def test_every_make_of_badge_is_read_as_the_badge_staff_wrote_down(kind: str) -> None:
     """Each payload a badge sends in turn is one sighting of the very key that registration.csv leads to."""
     badge = Badge.make(kind, 1042, random.Random(6))
-    sightings = Sightings(SCHEME, None)
+    sightings = Sightings(SCHEME, str)
     adverts = [
         Advertisement("pi-bar", badge.address.hex(":"), -60, float(n), payloads(payload))
         for n, payload in enumerate(badge.payloads)
@@ -78,7 +78,7 @@ def test_phones_chatter_and_are_no_badges() -> None:
     guests = invite(20, ZONES, 7)
     ours = {guest.badge.address for guest in guests}
     chatter = {reception.payload for reception in heard(7) if reception.address not in ours}
-    sightings = Sightings(SCHEME, {guest.badge.written for guest in guests})
+    sightings = Sightings(SCHEME, {guest.badge.written: guest for guest in guests}.get)
     adverts = [Advertisement("pi-bar", str(n), -60, 0.0, payloads(data)) for n, data in enumerate(chatter)]
     assert chatter
     assert sightings.read(adverts) == []

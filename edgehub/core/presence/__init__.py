@@ -13,6 +13,7 @@ from edgehub.core.presence.hearing import Hearing
 from edgehub.core.presence.model import Model
 from edgehub.core.presence.presence import Presence
 from edgehub.core.presence.survey import Fingerprint, Place, Reading, Survey, readings
+from edgehub.core.presence.track import Track
 
 __all__ = [
     "Corrected",
@@ -29,6 +30,7 @@ __all__ = [
     "Presence",
     "Reading",
     "Survey",
+    "Track",
     "Transition",
     "readings",
 ]
