@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import combinations
 from typing import NamedTuple
 
-from edgehub.core.presence.model import Model
+from edgehub.core.presence.model import MOST_SENT, Model
 from edgehub.core.presence.neighbourhood import Neighbourhood
 from edgehub.core.presence.survey import Place, Reading, Survey
 from edgehub.core.venue import Venue
@@ -66,7 +66,8 @@ class _Ear:
 
     def _by_zone(self, reading: Reading) -> Mapping[str | None, float]:
         best: dict[str | None, float] = {}
-        likelihood = self._near.likelihood(reading.levels, reading.sent)
+        heard = {name: (level_dbm, 1) for name, level_dbm in reading.levels.items()}
+        likelihood = self._near.likelihood(heard, min(reading.sent, MOST_SENT))
         for zone, light in zip(self._near.zones, likelihood, strict=True):
             best[zone] = max(light, best.get(zone, light))
         return best

@@ -6,9 +6,10 @@ receivers, levels and packets.
 """
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from operator import add
 
-from edgehub.core.presence.model import LOUDEST_DBM, MOST_SENT, QUIETEST_DBM, Model
+from edgehub.core.presence.model import LEVELS, QUIETEST_DBM, Model
 from edgehub.core.presence.survey import Place
 
 WHOLE = 12  # a venue of so many places is one neighbourhood
@@ -18,13 +19,35 @@ SOME, CORE = 8, 3  # places of a neighbourhood in a larger venue, and of them th
 # ln(120) = 4.8, and a walk between zones leads through the ways between where they were surveyed.
 ZONE_COST, SPOT_COST, DEPART_COST, ARRIVE_COST = 5.0, 1.5, 4.5, 2.5
 
+ROUND_ABOVE = 0.5 - QUIETEST_DBM  # added before cutting off: whole dB above the quietest level
+MOST_PATTERNS = 2_000  # some 0.3 MB; 12 receivers make twice as many, and nobody hears most of them
+
 Row = tuple[float, ...]
+Pattern = tuple[int | str, ...]
+"""How many packets were sent, and the receivers that heard any of them."""
 
 
 class Neighbourhood:
-    """Places in a fixed order, and for each receiver and level a row of log-likelihoods in that order."""
+    """Places in a fixed order, and rows of log-likelihoods in that order.
 
-    __slots__ = ("_model", "audible", "base", "costs", "covers", "deaf", "hidden", "home", "order", "places", "rows", "zones")
+    What a step hears is weighed by a row for who heard it at all, out of so many packets, and a row for each level.
+    """
+
+    __slots__ = (
+        "_levels",
+        "_model",
+        "_patterns",
+        "audible",
+        "base",
+        "costs",
+        "covers",
+        "deaf",
+        "hidden",
+        "home",
+        "order",
+        "places",
+        "zones",
+    )
 
     def __init__(self, model: Model, places: tuple[Place, ...], deaf: frozenset[str], home: str | None) -> None:
         self._model = model
@@ -42,25 +65,48 @@ class Neighbourhood:
         self.hidden = bool(deaf) and not all(self.audible)
         self.covers: dict[str, bool] = {}
         """Receiver → whether a badge that it hears loudest may be followed here."""
-        self.rows: dict[str, dict[int, Row]] = {name: {} for name in model.receivers}
+        self._patterns: dict[Pattern, Row] = {}
+        self._levels: dict[str, dict[int, Row]] = {name: {} for name in model.receivers}
+        """Receiver → level above the quietest, dB → row."""
 
-    def likelihood(self, levels: Mapping[str, float], sent: int) -> Row:
-        """Log-likelihood of each place, up to a constant, given every receiver's level and everybody else's silence."""
-        sent = min(sent, MOST_SENT)
-        keys = {name: row_key(level_dbm, sent) for name, level_dbm in levels.items() if name in self.rows}
-        rows = [self.rows[name].get(key) or self.row(name, key) for name, key in keys.items()]
-        return tuple(sum(column) for column in zip(self.base[sent], *rows, strict=True))
+    def likelihood(self, heard: Mapping[str, Sequence[float]], sent: int) -> Iterable[float]:
+        """Log-likelihood of each place, up to a constant, of what was heard and of everybody else's silence. HOT PATH.
 
-    def row(self, receiver: str, key: int) -> Row:
-        """The row for a level instead of silence; ``key`` is (dBm - QUIETEST_DBM) * 16 + packets sent."""
-        level, sent = key >> 4, key & 15
+        Args:
+            heard: receiver → (sum of dBm, packets).
+            sent: how many packets every receiver had a chance to hear, up to MOST_SENT.
+        """
+        pattern: Pattern = (sent, *heard)
+        row: Iterable[float] = self._patterns.get(pattern) or self._pattern(sent, pattern)
+        for receiver, (total_dbm, n) in heard.items():
+            rows = self._levels.get(receiver)
+            if rows is not None:
+                level = int(total_dbm / n + ROUND_ABOVE)
+                row = map(add, row, rows.get(level) or self._level(receiver, level))
+        return row
+
+    def _pattern(self, sent: int, pattern: Pattern) -> Row:
+        """The row for being heard by these receivers and by no other."""
+        if len(self._patterns) >= MOST_PATTERNS:
+            self._patterns.clear()
+        rows = [self.base[sent], *(self._caught(name, sent) for name in pattern[1:] if name in self._levels)]
+        row = self._patterns[pattern] = tuple(sum(column) for column in zip(*rows, strict=True))
+        return row
+
+    def _caught(self, receiver: str, sent: int) -> Row:
+        """The row for being heard by this receiver instead of not."""
         sounds = [self._model.sound(place, receiver) for place in self.places]
-        heard = [sound.density[level] + sound.heard[sent] for sound in sounds]
-        if receiver not in self.deaf:
-            heard = [one - sound.silence[sent] for one, sound in zip(heard, sounds, strict=True)]
+        if receiver in self.deaf:  # nothing was counted for its silence
+            return tuple(sound.heard[sent] for sound in sounds)
+        return tuple(sound.heard[sent] - sound.silence[sent] for sound in sounds)
+
+    def _level(self, receiver: str, level: int) -> Row:
+        """The row for this level, if heard."""
+        level = min(max(level, 0), len(LEVELS) - 1)
+        density = [self._model.sound(place, receiver).density[level] for place in self.places]
         # Places that sound alike share one float: less for the processor's cache to hold.
         alike: dict[float, float] = {}
-        row = self.rows[receiver][key] = tuple(alike.setdefault(one, one) for one in heard)
+        row = self._levels[receiver][level] = tuple(alike.setdefault(one, one) for one in density)
         return row
 
 
@@ -104,12 +150,6 @@ class Neighbourhoods:
             ranked = tuple(sorted(places, key=lambda place: -self.model.prominence(place, home)))
             self._ranked[home] = ranked
         return ranked
-
-
-def row_key(level_dbm: float, sent: int) -> int:
-    """The key of a row: a level in the range of the model, and a number of packets."""
-    level = min(max(round(level_dbm), QUIETEST_DBM), LOUDEST_DBM)
-    return (level - QUIETEST_DBM) << 4 | sent
 
 
 def _cost(here: Place, there: Place) -> float:

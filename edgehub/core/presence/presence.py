@@ -1,14 +1,13 @@
 """Presence: levels in, transitions out, for every badge on its own adverts, about once a second."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from heapq import heappop, heappush
 from math import inf
-from operator import add
 
 from edgehub.core.presence.decide import LAG_S, leave, say
 from edgehub.core.presence.events import Transition
 from edgehub.core.presence.hearing import Hearing
-from edgehub.core.presence.model import LOUDEST_DBM, MOST_SENT, QUIETEST_DBM, Model
+from edgehub.core.presence.model import MOST_SENT, Model
 from edgehub.core.presence.neighbourhood import Neighbourhood, Neighbourhoods
 from edgehub.core.presence.track import Track
 
@@ -17,7 +16,6 @@ STEP_S = 1.0
 # quarter of an hour, longer than most visits.
 SEARCH_S, LONGEST_HIDE_S = 5.0, 900.0
 AUDIT_S, AUDITS_S = 5.0, 0.2  # between two questions to one badge, and to any
-LOUDEST_ROW = LOUDEST_DBM - QUIETEST_DBM
 
 
 class Presence:
@@ -109,7 +107,7 @@ class Presence:
         track.learn_interval(at)
         track.decider = receiver if n == 1 else ""
         near = self._follow(track, receiver, at)
-        track.update(_likelihood(near, track.heard, sent if sent < MOST_SENT else MOST_SENT), at)
+        track.update(near.likelihood(track.heard, min(sent, MOST_SENT)), at)
         # In most steps nothing changes, and nothing has to be said.
         best = track.best
         settled = track.arrivals[best] is track.fixed and near.zones[best] == track.live
@@ -188,15 +186,3 @@ class Presence:
         transitions = leave(track, due)
         track.end()
         return transitions
-
-
-def _likelihood(near: Neighbourhood, heard: Mapping[str, Sequence[float]], sent: int) -> Iterable[float]:
-    """The log-likelihood of each place, looked up and not worked out. HOT PATH."""
-    likelihood: Iterable[float] = near.base[sent]
-    for receiver, (total, n) in heard.items():
-        rows = near.rows.get(receiver)
-        if rows is not None:
-            level = int(total / n + 0.5 - QUIETEST_DBM)
-            key = (0 if level < 0 else level if level < LOUDEST_ROW else LOUDEST_ROW) << 4 | sent
-            likelihood = map(add, likelihood, rows.get(key) or near.row(receiver, key))
-    return likelihood

@@ -172,9 +172,9 @@ class Track:
         assert near is not None
         news, gain = (NEWS_PER_S, 0.0) if elapsed <= 1.0 else (min(1.0, NEWS_PER_S * elapsed), ease(elapsed))
         arrivals, here = self.arrivals, self.scores[best] + gain
-        arrival = (self.stepped, arrivals[best])
+        arrival = (self.stepped, self.piece(best))
         scores = []
-        for place, score, cost, light in zip(near.order, self.scores, near.costs[best], likelihood):
+        for place, score, cost, light in zip(near.order, self.scores, near.costs[best], likelihood, strict=False):
             moved = here - cost
             if score <= moved:  # of the two ways to be here, to have just come is the better one
                 arrivals[place] = arrival
