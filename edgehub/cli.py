@@ -20,6 +20,7 @@ COMMANDS = {
     "calibrate": ("edgehub.tools.calibrate", "learn how zones sound from walks through them"),
     "learn": ("edgehub.tools.learn", "find out which badge is held to this Pi"),
     "hue": ("edgehub.tools.hue", "pair with a Philips Hue bridge"),
+    "guest": ("edgehub.tools.guest", "look a guest up at the hub, and say who is who"),
     "map": ("edgehub.tools.map", "draw which source fills what, and what it is used for"),
     "status": ("edgehub.tools.status", "what gateways and hub say of themselves"),
     "replay": ("edgehub.tools.replay", "decide again what a recording heard"),

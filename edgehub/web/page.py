@@ -68,9 +68,9 @@ class Page:
         if login is not None:
             login.guard(app)
         app.on_response_prepare.append(add_headers)
-        app.router.add_get("/", _file("index.html", "text/html"))
+        app.router.add_get("/", serve_file("index.html", "text/html"))
         for name, kind in FILES.items():
-            app.router.add_get(f"/{name}", _file(name, kind))
+            app.router.add_get(f"/{name}", serve_file(name, kind))
         app.router.add_get("/api/board", self._board_now)
         app.router.add_get("/events", self._events)
         app.cleanup_ctx.append(self._following)
@@ -161,7 +161,8 @@ def serve(
     return serving(Page(board).application(pin, login), listen)
 
 
-def _file(name: str, kind: str) -> Callable[[web.Request], Awaitable[web.Response]]:
+def serve_file(name: str, kind: str) -> Callable[[web.Request], Awaitable[web.Response]]:
+    """What answers with a static file, read once."""
     body = (STATIC / name).read_bytes()
 
     async def answer(_request: web.Request) -> web.Response:

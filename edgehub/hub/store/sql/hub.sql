@@ -192,3 +192,16 @@ select person, mark from stale order by since limit :limit
 
 -- name: drop_stale
 delete from stale where person = :person and mark = :mark
+
+-- name: named
+select kind, value, person from identifiers where value in :values and person is not null
+
+-- name: ids_of
+select kind, value from identifiers where person = :person order by kind, value
+
+-- name: profile
+select document, updated_us from profiles where person = :person
+
+-- name: stays_of
+select gateway, visit, person, zone, entered_us, seen_us, left_us from stays
+where person in :persons order by entered_us
