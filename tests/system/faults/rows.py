@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.system.faults.isolation import isolation
+from tests.system.faults.clones import rolled_back
 from tests.system.faults.kills import broker_amnesia, delete_on_puback, no_dedupe, random_kills
+from tests.system.faults.powercut import power_cuts
 from tests.system.faults.puback import puback_is_not_delivery
 from tests.system.faults.verdict import Finding
 
@@ -30,5 +32,7 @@ FAULTS = {
         Fault("R2", lambda at, n: [broker_amnesia(at, n)], 5, 50),
         Fault("R3", lambda at, _: puback_is_not_delivery(at), 1, 1),
         Fault("S1", isolation, 2, 12),
+        Fault("R4", power_cuts, 500, 10_000),
+        Fault("R6", rolled_back, 1, 10),
     )
 }

@@ -35,3 +35,13 @@ def test_a_broker_may_forget_everything(tmp_path: Path) -> None:
 def test_a_puback_is_never_taken_for_delivery(tmp_path: Path) -> None:
     """A queue of one, an ACL that denies, nobody listening, MQTT 3.1.1: nothing is deleted, and the reason is told."""
     survives("R3", tmp_path)
+
+
+def test_a_power_cut_loses_nothing_that_was_accepted(tmp_path: Path) -> None:
+    """The writes of a real gateway, cut at 500 moments: all it ever sent is there; with synchronous=NORMAL it is not."""
+    survives("R4", tmp_path)
+
+
+def test_an_older_card_swallows_no_event(tmp_path: Path) -> None:
+    """A restored outbox, and two gateways from one card: no new event is taken for an old one, and the hub is told."""
+    survives("R6", tmp_path)
