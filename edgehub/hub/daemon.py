@@ -46,6 +46,7 @@ GOODBYE_S = 1.0
 DOUBTS_EVERY_S = 5.0
 COMMAND_WITHIN_US = 60_000_000
 """A command that arrives later has no effect."""
+DOUBLE = "two gateways use this name, so each is heard half of the time; was a card copied? Rename one"
 PROFILE_EXPIRY_S = 60
 """Profiles are personal: a broker keeps them no longer for a gateway that is slow."""
 
@@ -194,7 +195,7 @@ class Hub:
                 case ["up", "ask"]:
                     await self._answer(gateway, Ask.read(message.payload))
                 case ["status"] if gateway != "hub":
-                    self._births.take(gateway, self.board.take_status(gateway, Status.read(message.payload)))
+                    self._take_status(gateway, Status.read(message.payload))
                 case [zone] if gateway == "zones":
                     self.board.take_count(zone, Occupancy.read(message.payload).count)
         except WireError as error:
@@ -203,6 +204,14 @@ class Hub:
     async def _commit(self, deliveries: Sequence[Delivery]) -> None:
         work = await self._change(lambda transaction: self.intake.take(transaction, deliveries, wall_us()))
         if work is None:
+    def _take_status(self, gateway: str, status: Status) -> None:
+        known = self.board.take_status(gateway, status)
+        if self._births.take(gateway, known, asyncio.get_running_loop().time()):
+            log.error("gateway.double", gateway=gateway, why=DOUBLE)
+
+    async def _commit(self, deliveries: Iterable[Delivery]) -> None:
+        work = self.intake.work(deliveries, wall_us())
+        if not (await self._correct(work) and await self._write(work.steps())):
             return  # nothing is acknowledged, so everything comes again
         for stay in work.stays.values():
             self.ledger.put(stay)

@@ -11,7 +11,7 @@ LATER = PATIENCE_S + 1
 
 def born(epoch: Epoch = NEW) -> Births:
     births = Births()
-    births.take("pi", Status("online", "s", epoch))
+    births.take("pi", Status("online", "s", epoch), 0.0)
     return births
 
 
@@ -49,6 +49,17 @@ def test_a_birth_that_comes_late_settles_it() -> None:
     """The retained word and the first events race on each connect."""
     births = Births()
     births.see("pi", NEW, 0, WHOLE, 0)
-    births.take("pi", Status("online", "s", NEW))
+    births.take("pi", Status("online", "s", NEW), 0.0)
     births.see("pi", NEW, 0, WHOLE, 5)
     assert births.due(LATER) == []
+
+
+def test_two_gateways_under_one_name_are_told_apart_from_one_that_restarts() -> None:
+    """A life that speaks again after another was born is no restart; it is news once in a while, not each time."""
+    births = Births()
+    one, other = Status("online", "s1", OLD), Status("online", "s2", NEW)
+    assert not any(births.take("pi", status, 0.0) for status in (one, one, other, other))
+    assert not births.take("pi", Status("offline", "s1"), 1.0)
+    assert births.take("pi", one, 2.0)
+    assert not births.take("pi", other, 3.0)
+    assert births.take("pi", one, 3.0 + AGAIN_S)

@@ -183,21 +183,6 @@ async def test_a_gateway_killed_in_the_middle_of_a_visit_continues_it(tmp_path: 
 
 
 @pytest.mark.asyncio
-async def test_it_stops_within_five_seconds_while_everything_hangs(tmp_path: Path) -> None:
-    """Bridge silent, broker frozen: SIGTERM still ends it in time."""
-    async with venue(tmp_path, speed=8.0) as site:
-        site.broker.start()
-        await site.start_gateway()
-        await until(lambda: site.bridge.log, 10, "the bridge is asked for its rooms")
-        site.bridge.fault = Fault("silent")
-        site.broker.freeze()
-        await site.air.stay(ADA, 12)
-        _, took_s, said = await site.end("gateway")
-        site.broker.thaw()
-        assert took_s <= 5.0, said
-
-
-@pytest.mark.asyncio
 async def test_a_broken_file_keeps_it_from_starting_and_says_every_mistake(tmp_path: Path) -> None:
     """Exit 2, one message per mistake, with file, line and column."""
     async with venue(tmp_path) as site:

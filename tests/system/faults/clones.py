@@ -77,8 +77,8 @@ def cloned(directory: Path) -> Finding:
 
 
 def _alarm(rig: Rig) -> float | None:
-    """When the hub, or the gateway's own log, says that two are one."""
+    """When the hub says that two are one."""
     try:
-        return until(lambda: "two gateways" in rig.hub.said() + rig.gateway.said(), "an alarm", ALARM_S / 4)
+        return until(lambda: "gateway.double" in rig.hub.said(), "an alarm", ALARM_S / 4)
     except TimeoutError:
         return None
