@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from edgehub.gateway.hue import Key, KeyFile
-from edgehub.sim.bridge import BridgeEmulator, Fault
+from edgehub.sim.bridge import BridgeEmulator
 from tests.fakes.air import UUID, Air
 from tests.fakes.bluez import FakeBluez, private_bus
 from tests.fakes.broker import Broker

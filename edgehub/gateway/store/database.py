@@ -21,9 +21,11 @@ CACHE_KIB = 256
 the first hour and never be looked at again (SPD8)."""
 MOST_LOOKUPS = 50_000
 """Ranges read of a damaged file before the rest is given up: at some 0.2 ms each, a start is delayed by 10 s."""
+SMALLEST_ROW_BYTES = 64
 _SQL = Path(__file__).with_name("sql")
 
 DatabaseError = aiosqlite.DatabaseError
+OperationalError = aiosqlite.OperationalError
 Row = tuple[Any, ...]
 Step = tuple[str, Sequence[Sequence[Any]]]
 """A statement by name, and the rows it is run with."""
@@ -134,6 +136,11 @@ class Database:
         async with connection.executemany(self._sql[name], rows) as cursor:
             return cursor.rowcount
 
+    async def log_frames(self) -> int:
+        """How many frames of the write-ahead log SQLite believes."""
+        [(_, frames, _)] = await self.connection.execute_fetchall("pragma wal_checkpoint(passive)")
+        return int(frames)
+
     async def reopen(self) -> None:
         """Discard a connection that saw an I/O error: what it holds in memory cannot be trusted. Raises as `open`."""
         async with self._turn:
@@ -149,7 +156,7 @@ class Database:
 
 
 async def read_damaged(path: Path, name: str, table: str) -> tuple[list[Row], int]:
-    """All rows of a table of a damaged file that can still be read, and how many could not.
+    """All rows of a table of a damaged file that can still be read, and how many could not, as far as that is known.
 
     The statement ``scan_TABLE`` selects them by a range of rowids. A range that fails, or gives fewer rows than it has
     numbers (a damaged page can end a scan in silence), is split until single rows remain, so that one bad page costs
@@ -159,7 +166,7 @@ async def read_damaged(path: Path, name: str, table: str) -> tuple[list[Row], in
     rows: list[Row] = []
     missing = lookups = 0
     async with aiosqlite.connect(path) as connection:
-        ranges = await _rowids(connection, table)
+        ranges, known = await _rowids(connection, table, _most_rows(path))
         while ranges and lookups < MOST_LOOKUPS:
             low, high = ranges.pop()
             found = await _read_range(connection, statement, low, high)
@@ -171,7 +178,7 @@ async def read_damaged(path: Path, name: str, table: str) -> tuple[list[Row], in
             else:
                 middle = (low + high) // 2
                 ranges += [(middle + 1, high), (low, middle)]
-    return rows, missing
+    return rows, missing if known else 0
 
 
 async def _read_range(connection: aiosqlite.Connection, statement: str, low: int, high: int) -> list[Row]:
@@ -181,14 +188,31 @@ async def _read_range(connection: aiosqlite.Connection, statement: str, low: int
         return []
 
 
-async def _rowids(connection: aiosqlite.Connection, table: str) -> list[tuple[int, int]]:
-    bounds = []
-    for order in ("asc", "desc"):
-        with suppress(aiosqlite.DatabaseError):
-            # The name of a table is ours; SQLite has no parameter for it.
-            found = await connection.execute_fetchall(f"select rowid from {table} order by rowid {order} limit 1")  # noqa: S608
-            bounds += [row[0] for row in found]
-    return [(min(bounds), max(bounds))] if bounds else []
+async def _rowids(connection: aiosqlite.Connection, table: str, most: int) -> tuple[list[tuple[int, int]], bool]:
+    """The range of rowids, and whether it is known.
+
+    Where an end cannot be read, it is as far from the other as the file has room for rows.
+    """
+    low, high = [await _end_of(connection, table, order) for order in ("asc", "desc")]
+    if low is not None and high is not None:
+        return ([(low, high)] if high else []), True
+    if high is not None:
+        return [(max(1, high - most), high)], False
+    low = low or 1
+    return [(low, low + most)], False
+
+
+async def _end_of(connection: aiosqlite.Connection, table: str, order: str) -> int | None:
+    with suppress(aiosqlite.DatabaseError):
+        # The name of a table is ours; SQLite has no parameter for it.
+        found = list(await connection.execute_fetchall(f"select rowid from {table} order by rowid {order} limit 1"))  # noqa: S608
+        return int(found[0][0]) if found else 0
+    return None
+
+
+def _most_rows(path: Path) -> int:
+    files = (path, path.with_name(f"{path.name}-wal"))
+    return sum(one.stat().st_size for one in files if one.exists()) // SMALLEST_ROW_BYTES
 
 
 def set_aside(path: Path) -> Path:

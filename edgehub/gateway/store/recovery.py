@@ -1,10 +1,21 @@
 """A damaged journal: set aside, and what can still be read carried over row by row."""
 
+import json
 import zlib
 from pathlib import Path
 
 from edgehub.core.data import dataclass
-from edgehub.gateway.store.database import Damaged, Database, DatabaseError, Row, read_damaged, set_aside
+from edgehub.gateway.store.database import (
+    PAGE_BYTES,
+    Damaged,
+    Database,
+    DatabaseError,
+    OperationalError,
+    Row,
+    read_damaged,
+    set_aside,
+)
+from edgehub.gateway.store.wal import Log
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,12 +33,22 @@ class Recovered:
 
 async def open_or_recover(database: Database) -> Recovered | None:
     """Open a journal whatever state it is in; what was recovered, or None when it was sound."""
+    log = Log.of(database.path, PAGE_BYTES)
     try:
         await database.open()
+        resealed = log is not None and await database.log_frames() < log.synced
+        if log is not None and resealed:
+            await database.close()
+            log.reseal(database.path)
+            await database.open()
         await _verify(database)
-    except Damaged as error:
+    except (Damaged, DatabaseError) as error:
         await database.close()
+        if isinstance(error, OperationalError):
+            raise  # of the disk, not of what is on it
         return await _recover(database, str(error))
+    if resealed:
+        return Recovered("the write-ahead log was damaged, and read all the same", 0, 0, database.path)
     return None
 
 
@@ -57,12 +78,18 @@ async def _recover(database: Database, why: str) -> Recovered:
         lost += failed
     except DatabaseError:  # not even a header: nothing is left to read
         return Recovered(why, 0, 0, aside)
-    starts = {row[0] for row in epochs}
-    sound = [row for row in rows if row[0] in starts and _sound(row, 5, 6)]
+    sound = [row for row in rows if _sound(row, 5, 6)]
+    epochs = list({row[0]: row for row in (*(_epoch_of(row[5]) for row in sound), *epochs)}.values())
     stays = [row for row in visits if _sound(row, 1, 2)]
     await database.write([("insert_epoch", epochs), ("restore_row", sound), ("put_visit", stays)])
     lost += len(rows) - len(sound) + len(visits) - len(stays)
     return Recovered(why, len(sound), lost, aside)
+
+
+def _epoch_of(payload: bytes) -> Row:
+    """The epoch an event says it is of, as its table has it: what that table forgot is written in every event."""
+    event = json.loads(payload)
+    return event["epoch"]["start"], event["epoch"]["nonce"], event["at"]["boot_id"]
 
 
 def _sound(row: Row, data: int, crc: int) -> bool:

@@ -19,7 +19,9 @@ def rolled_back(directory: Path, times: int) -> list[Finding]:
     spoilt = control.lost + control.corrupt
     return [
         Finding("R6", "older copy of the outbox restored", times, _told(restored), PASSES, restored.clean),
-        Finding("R6-", "control: numbers go on in the epoch that is found", 1, _told(control), "swallowed ≥ 1", spoilt > 0),
+        Finding(
+            "R6-", "control: numbers go on in the epoch that is found", 1, _told(control), "swallowed ≥ 1", spoilt > 0
+        ),
         cloned(directory / "cloned"),
     ]
 

@@ -22,7 +22,14 @@ def hub_losses(directory: Path, times: int) -> list[Finding]:
     restored = put_back(directory / "restored", times, None)
     control = put_back(directory / "control", 1, "trust-old-acks")
     return [
-        Finding("R13", "hub killed between commit and ack", times, f"{kill}; {between} of them before the ack", PASSES, kill.clean and between > 0),
+        Finding(
+            "R13",
+            "hub killed between commit and ack",
+            times,
+            f"{kill}; {between} of them before the ack",
+            PASSES,
+            kill.clean and between > 0,
+        ),
         Finding("R13", "hub's database put back to an older copy", times, str(restored), PASSES, restored.clean),
         Finding("R13-", "control: a lower watermark is ignored", 1, str(control), "LOST ≥ 1", control.lost > 0),
     ]

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edgehub.gateway.store import Store
-from tests.system.faults.disk import Disk
+from tests.system.faults.disk import Disk, memory
 from tests.system.faults.evidence import Accepted
 from tests.system.faults.rig import GATEWAY, Rig, until
 from tests.system.faults.strace import WRAP, Deed, Send, Write, deeds, ended
@@ -42,9 +42,7 @@ class Outcome:
     salvaged: int
 
     def __str__(self) -> str:
-        return (
-            f"{self.lost} accepted rows lost, {self.unopenable} unopenable, {self.salvaged} salvaged in {self.cuts} cuts"
-        )
+        return f"{self.lost} accepted rows lost, {self.unopenable} unopenable, {self.salvaged} salvaged in {self.cuts} cuts"
 
 
 def power_cuts(directory: Path, cuts: int) -> list[Finding]:
@@ -90,21 +88,19 @@ def replayed(done: Sequence[Deed], folder: Path, cuts: int, seed: int = 1) -> Ou
         for deed in done[at : moment + 1]:
             disk.do(deed)
             if isinstance(deed, Send):
-                sent |= {(nonce.decode(), int(partition), int(seq)) for nonce, partition, seq in _SENT.findall(deed.data)}
+                sent |= {
+                    (nonce.decode(), int(partition), int(seq)) for nonce, partition, seq in _SENT.findall(deed.data)
+                }
         at = moment + 1
-        with tempfile.TemporaryDirectory(dir=_memory()) as place:
+        with tempfile.TemporaryDirectory(dir=memory()) as place:
             disk.cut(chance, Path(place))
             kept, recovered = _opened(Path(place))
         lost += len(sent - kept) if kept is not None else 0
         unopenable += kept is None
         salvaged += recovered
-        if number % 1000 == 0:
+        if number % 500 == 0:
             print(f"{number} power cuts: {lost} rows lost, {unopenable} unopenable", file=sys.stderr, flush=True)
     return Outcome(cuts, lost, unopenable, salvaged)
-
-
-def _memory() -> str | None:
-    return "/dev/shm" if Path("/dev/shm").is_dir() else None
 
 
 def _opened(place: Path) -> tuple[set[Row] | None, bool]:

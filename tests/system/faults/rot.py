@@ -16,9 +16,11 @@ from edgehub.gateway.store import Store
 from edgehub.gateway.store.database import PAGE_BYTES
 from tests.fakes.event import event
 from tests.fakes.sabotaged import SABOTAGE
+from tests.system.faults.disk import memory
 from tests.system.faults.verdict import Finding
 
 EVENTS = 400
+AT_ONCE = 20
 LEAST_SALVAGED = 0.99
 """Of the rows that no damage touched."""
 Damage = Callable[[bytearray, random.Random], None]
@@ -86,14 +88,15 @@ async def _written(directory: Path) -> set[bytes]:
     async with Store(written, boot_id="boot") as store:
         await store.record([event(number) for number in range(EVENTS // 2)])
     async with Store(written, boot_id="boot") as store:
-        await store.record([event(number) for number in range(EVENTS // 2, EVENTS)])
+        for first in range(EVENTS // 2, EVENTS, AT_ONCE):
+            await store.record([event(number) for number in range(first, first + AT_ONCE)])
         payloads = {row.payload for row in await store.page(0, 2 * EVENTS)}
         shutil.copytree(written, directory, ignore=shutil.ignore_patterns("*-shm"))
     return payloads
 
 
 async def _damage(sound: Path, payloads: set[bytes], outcome: Outcome, chance: random.Random) -> None:
-    with tempfile.TemporaryDirectory() as place:
+    with tempfile.TemporaryDirectory(dir=memory()) as place:
         folder = shutil.copytree(sound, Path(place) / "state")
         file = folder / chance.choice(("journal.db", "journal.db-wal"))
         content = bytearray(file.read_bytes())

@@ -6,9 +6,12 @@ from pathlib import Path
 
 from tests.system.faults.isolation import isolation
 from tests.system.faults.clones import rolled_back
+from tests.system.faults.hubloss import hub_losses
 from tests.system.faults.kills import broker_amnesia, delete_on_puback, no_dedupe, random_kills
 from tests.system.faults.powercut import power_cuts
 from tests.system.faults.puback import puback_is_not_delivery
+from tests.system.faults.rot import rotten
+from tests.system.faults.silence import told_to_stop
 from tests.system.faults.verdict import Finding
 
 
@@ -34,5 +37,8 @@ FAULTS = {
         Fault("S1", isolation, 2, 12),
         Fault("R4", power_cuts, 500, 10_000),
         Fault("R6", rolled_back, 1, 10),
+        Fault("R12", rotten, 100, 1000),
+        Fault("R13", hub_losses, 2, 20),
+        Fault("R14", told_to_stop, 5, 100),
     )
 }

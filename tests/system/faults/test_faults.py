@@ -45,3 +45,18 @@ def test_a_power_cut_loses_nothing_that_was_accepted(tmp_path: Path) -> None:
 def test_an_older_card_swallows_no_event(tmp_path: Path) -> None:
     """A restored outbox, and two gateways from one card: no new event is taken for an old one, and the hub is told."""
     survives("R6", tmp_path)
+
+
+def test_a_rotten_card_stops_nothing_and_alters_no_event(tmp_path: Path) -> None:
+    """A hundred cards with flipped bits, cut files, zeroed pages: all start, and what is sound is delivered as it was."""
+    survives("R12", tmp_path)
+
+
+def test_a_hub_that_forgot_is_told_again(tmp_path: Path) -> None:
+    """Killed between commit and acknowledgement, or put back to an older copy: nothing is lost or doubled."""
+    survives("R13", tmp_path)
+
+
+def test_a_gateway_stops_within_five_seconds_while_everything_hangs(tmp_path: Path) -> None:
+    """Bridge, broker, hub, radio or message bus take what they are told and answer nothing."""
+    survives("R14", tmp_path)
