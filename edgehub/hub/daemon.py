@@ -201,17 +201,14 @@ class Hub:
         except WireError as error:
             log.warning("hub.unreadable", topic=message.topic, why=str(error))
 
-    async def _commit(self, deliveries: Sequence[Delivery]) -> None:
-        work = await self._change(lambda transaction: self.intake.take(transaction, deliveries, wall_us()))
-        if work is None:
     def _take_status(self, gateway: str, status: Status) -> None:
         known = self.board.take_status(gateway, status)
         if self._births.take(gateway, known, asyncio.get_running_loop().time()):
             log.error("gateway.double", gateway=gateway, why=DOUBLE)
 
-    async def _commit(self, deliveries: Iterable[Delivery]) -> None:
-        work = self.intake.work(deliveries, wall_us())
-        if not (await self._correct(work) and await self._write(work.steps())):
+    async def _commit(self, deliveries: Sequence[Delivery]) -> None:
+        work = await self._change(lambda transaction: self.intake.take(transaction, deliveries, wall_us()))
+        if work is None:
             return  # nothing is acknowledged, so everything comes again
         for stay in work.stays.values():
             self.ledger.put(stay)

@@ -4,9 +4,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.system.faults.isolation import isolation
 from tests.system.faults.clones import rolled_back
 from tests.system.faults.hubloss import hub_losses
+from tests.system.faults.isolation import isolation
 from tests.system.faults.kills import broker_amnesia, delete_on_puback, no_dedupe, random_kills
 from tests.system.faults.powercut import power_cuts
 from tests.system.faults.puback import puback_is_not_delivery
