@@ -142,7 +142,7 @@ class _Link:
             reconnect_on_failure=False,
         )
         client.on_connect = lambda _c, _u, _f, reason, _p: self.post(_Welcomed(reason))
-        client.on_disconnect = lambda _c, _u, _f, reason, _p: self.post(_Ended(str(reason).lower()))
+        client.on_disconnect = lambda _c, _u, _f, reason, _p: self.post(_Ended(_words(reason)))
         client.on_subscribe = lambda _c, _u, _m, reasons, _p: self.post(_Subscribed(tuple(reasons)))
         client.on_publish = lambda _c, _u, mid, reason, _p: self.post(_Published(mid, reason.value))
         client.on_message = lambda _c, _u, got: self.post(Message(got.topic, bytes(got.payload), got.retain))
@@ -391,6 +391,8 @@ def _properties(packet: int, **values: Any) -> Properties:
 
 
 def _words(reason: ReasonCode) -> str:
+    if reason == "Unspecified error":  # paho's word for a connection that ended without one
+        return "the connection broke"
     return str(reason).lower().replace("authorized", "authorised")
 
 

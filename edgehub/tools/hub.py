@@ -125,8 +125,10 @@ def _serve(args: argparse.Namespace) -> int:
     except ModuleNotFoundError as error:
         print(f"edgehub hub: {error.name} is missing: pip install 'edgehub[hub]'", file=sys.stderr)
         return 2
+    from edgehub import logs
     from edgehub.web.listen import ListenError
 
+    logs.setup()
     try:
         return asyncio.run(_run(_settings(args)))
     except ConfigError as error:

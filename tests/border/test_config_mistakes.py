@@ -562,6 +562,22 @@ def test_secrets_others_may_read_are_refused(folder: Folder, mode: int) -> None:
     assert problem.hint == f"Run: chmod 600 {folder.path}/secrets.yaml"
 
 
+@pytest.mark.parametrize("mode", [0o640, 0o604])
+def test_a_private_key_others_may_read_is_refused(folder: Folder, mode: int) -> None:
+    """It is named where edgehub.yaml names it; a key that is not there yet is no mistake of the file."""
+    mqtt = "mqtt: {host: localhost, ca: ca.crt, cert: pi.crt, key: pi.key}\nhue:\n"
+    folder.edit("edgehub.yaml", "hue:\n", mqtt)
+    assert folder.problems() == []
+    (folder.path / "pi.key").touch(mode=0o600)
+    assert folder.problems() == []
+    (folder.path / "pi.key").chmod(mode)
+
+    problem = folder.problem()
+
+    assert problem.message == f"others on this machine may read pi.key (mode {mode:03o})"
+    assert problem.hint == f"Run: chmod 600 {folder.path}/pi.key"
+
+
 def test_a_mistake_in_secrets_never_shows_them(folder: Folder) -> None:
     """Messages end up in logs, so none of them holds a line of secrets.yaml."""
     folder.write("secrets.yaml", 'staff_pin: "4711\nmqtt_pass: "hush"\n')

@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import json
 import signal
 import subprocess
 import sys
@@ -85,10 +86,13 @@ def test_the_hub_says_goodbye_when_asked_to_stop(tmp_path: Path, number: signal.
             "--db",
             str(tmp_path / "hub.db"),
         ]
-        hub = subprocess.Popen([sys.executable, *command], cwd=ROOT, stdout=subprocess.PIPE, text=True)
+        hub = subprocess.Popen(
+            [sys.executable, *command], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
         assert hub.stdout is not None
+        assert hub.stderr is not None
         assert f"broker 127.0.0.1:{broker.port}" in hub.stdout.readline()
-        assert "hub.online" in hub.stdout.readline()
+        assert json.loads(hub.stderr.readline())["event"] == "hub.online"  # as every log of ours, where nobody looks
         hub.send_signal(number)
         hub.communicate(timeout=10)
         assert hub.returncode == 0

@@ -9,9 +9,16 @@ import subprocess
 import sys
 import time
 import urllib.request
+from collections import Counter
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from jsonschema import Draft202012Validator
+
+from edgehub.tools.asyncapi import TOPICS, payload
+from tests.fakes.broker import Broker
+from tests.fakes.witness import Heard, Witness, topic_of
 
 DEMO = [sys.executable, "-m", "edgehub", "demo"]
 
@@ -59,11 +66,30 @@ class Demo:
         return self.process.returncode, output
 
 
-def test_a_headless_day_ends_with_one_line_of_json_and_nothing_lost(tmp_path: Path) -> None:
-    """Forty guests for two and a half minutes of the venue: they are found, lit, and every event is at the hub once."""
-    code, output = Demo(tmp_path / "d", "--headless", "--minutes", "2.5", "--speed", "10").end(60)
-    assert code == 0, (tmp_path / "said.txt").read_text()
-    [line] = output.splitlines()
+@dataclass(frozen=True)
+class Day:
+    """A whole day of the demo at a broker of ours, and every message of it."""
+
+    folder: Path
+    code: int
+    output: str
+    heard: list[Heard]
+
+
+@pytest.fixture(scope="module")
+def day(tmp_path_factory: pytest.TempPathFactory) -> Day:
+    """Forty guests for two and a half minutes of the venue."""
+    folder = tmp_path_factory.mktemp("day")
+    with Broker(folder) as broker, Witness(broker.port) as witness:
+        options = ("--headless", "--minutes", "2.5", "--speed", "10", "--broker", f"127.0.0.1:{broker.port}")
+        code, output = Demo(folder / "d", *options).end(60)
+    return Day(folder, code, output, witness.heard)
+
+
+def test_a_headless_day_ends_with_one_line_of_json_and_nothing_lost(day: Day) -> None:
+    """The guests are found, lit, and every event is at the hub once."""
+    assert day.code == 0, (day.folder / "said.txt").read_text()
+    [line] = day.output.splitlines()
     summary = json.loads(line)
     assert summary["guests"] == 40
     assert summary["visits"] >= 30
@@ -74,7 +100,21 @@ def test_a_headless_day_ends_with_one_line_of_json_and_nothing_lost(tmp_path: Pa
     events = summary["events"]
     assert events["accepted"] == events["acknowledged"] >= 80
     assert (events["lost"], events["doubled"], events["shed"]) == (0, 0, 0)
-    assert processes_with(str(tmp_path)) == []
+    assert processes_with(str(day.folder)) == []
+
+
+def test_every_message_of_the_day_keeps_to_the_contract(day: Day) -> None:
+    """Seven gateways and a hub: topic, schema, QoS and retain flag of each message are as published."""
+    validators = {topic.name: Draft202012Validator(payload(topic.name)) for topic in TOPICS}
+    seen: Counter[str] = Counter()
+    for message in day.heard:
+        topic = topic_of(message.topic)
+        seen[topic.name] += 1
+        validators[topic.name].validate(json.loads(message.payload))
+        # A broker hands QoS 1 on as asked for; what was sent with less comes with less.
+        assert (message.qos, message.retain) == (topic.qos, topic.retain), message.topic
+    assert seen.keys() >= {"status", "events", "ask", "ack", "profiles", "levels", "hubStatus", "occupancy"}
+    assert seen["events"] > 20
 
 
 def test_ctrl_c_ends_the_demo_in_order(tmp_path: Path) -> None:

@@ -1,13 +1,12 @@
 """S4: known secrets are planted where they belong; then everything else that the processes leave behind is searched.
 
-A gateway at DEBUG and a hub, a guest whose lamp is lit, a bridge that fails in four ways, a broker that refuses the
+A gateway at DEBUG and a hub, a guest whose lamp is lit, a bridge that fails in three ways, a broker that refuses the
 password, a page with right and wrong PINs, and a secrets.yaml that is broken while all run.
 """
 
 import asyncio
 import base64
 import contextlib
-import os
 import secrets
 import subprocess
 import sys
@@ -177,7 +176,7 @@ class Site:
         """A short and eventful life; processes are searched while they run."""
         haul, needles = Haul(), self.secrets.needles()
         hub = await self._start("hub", "--site", "test", "--port", str(self.broker.port), "--db", str(self.at / "hub.db"),
-                                "--registration", str(self.config / "registration.csv"))  # fmt: skip
+                                "--registration", str(self.config / "registration.csv"), "--zones", str(self.config / "zones.yaml"))  # fmt: skip
         gateway = await self._start("run", "--config", str(self.config), "--state", str(self.state))
         async with asyncio.timeout(60):
             await air.listening.wait()
@@ -185,10 +184,8 @@ class Site:
             await until(lambda: bridge.lamp("Snacks 1").rgb.startswith("#ff"), 20.0)
             await asyncio.to_thread(self._visit_page)
             for process in (gateway, hub):
-                haul.search("argv", [(str(process.pid), Path(f"/proc/{process.pid}/cmdline").read_bytes())], needles)
-                haul.search(
-                    "environment", [(str(process.pid), Path(f"/proc/{process.pid}/environ").read_bytes())], needles
-                )
+                for place, file in (("argv", "cmdline"), ("environment", "environ")):
+                    haul.search(place, [_of_process(process.pid, file)], needles)
             await self._break_secrets()
             await self._fail(bridge)
             await self._refuse()
@@ -225,11 +222,11 @@ class Site:
         check = await self._start("config", "check", "--config", str(self.config), "--state", str(self.state))
         said, cried = await check.communicate()
         self.outputs["config check"] = said + cried
-        await asyncio.sleep(2.5)  # the gateway looks once a second
+        await asyncio.sleep(2.2)  # the gateway looks once a second
         path.write_text(good)
 
     async def _fail(self, bridge: BridgeEmulator) -> None:
-        for fault in (Fault("http", code=500), Fault("html"), Fault("error", code=1), Fault("reset")):
+        for fault in (Fault("http", code=500), Fault("html"), Fault("error", code=1)):
             bridge.fault = fault
             (self.config / "zones.yaml").write_text(ZONES + f"# {fault.kind}\n")
             await asyncio.sleep(1.2)
@@ -240,7 +237,7 @@ class Site:
         self.broker.kill()
         self._know("another")
         self.broker.start()
-        await asyncio.sleep(2.5)
+        await asyncio.sleep(1.5)
 
     def files(self, *, own: bool) -> Iterator[tuple[str, bytes]]:
         """Everything written below the site's folder: the secrets' own files, or all others."""
@@ -249,6 +246,10 @@ class Site:
         for path in self.at.rglob("*"):
             if path.is_file() and made_here not in path.parents and (path in theirs) == own:
                 yield str(path.relative_to(self.at)), path.read_bytes()
+
+
+def _of_process(pid: int, file: str) -> tuple[str, bytes]:
+    return str(pid), Path(f"/proc/{pid}/{file}").read_bytes()
 
 
 def refusals(site: Site) -> Iterator[bool]:
@@ -265,7 +266,7 @@ def refusals(site: Site) -> Iterator[bool]:
 
 
 def _refused(path: Path, mode: int, said: Callable[[], str]) -> bool:
-    before = os.stat(path).st_mode
+    before = path.stat().st_mode
     path.chmod(mode)
     try:
         sentence = said()

@@ -60,3 +60,8 @@ def test_a_hub_that_forgot_is_told_again(tmp_path: Path) -> None:
 def test_a_gateway_stops_within_five_seconds_while_everything_hangs(tmp_path: Path) -> None:
     """Bridge, broker, hub, radio or message bus take what they are told and answer nothing."""
     survives("R14", tmp_path)
+
+
+def test_secrets_stay_in_their_own_files(tmp_path: Path) -> None:
+    """Password, PIN, Hue key and private key: in no log at DEBUG, argument, environment, message or other file."""
+    survives("S4", tmp_path)
