@@ -18,7 +18,7 @@ from sqlalchemy import URL
 
 from edgehub.config import ConfigError, MqttSettings, Registration, load_venue, read_registration
 from edgehub.core.venue import Venue
-from edgehub.core.wire import Anchor, Ask, Command, HubStatus, Occupancy, SiteTopics, Status, WireError, pages
+from edgehub.core.wire import Anchor, Ask, Command, HubStatus, Occupancy, SiteTopics, Stamp, Status, WireError, pages
 from edgehub.hub.access import AccessFile
 from edgehub.hub.births import Births
 from edgehub.hub.board import Board
@@ -34,6 +34,7 @@ from edgehub.process import settle
 from edgehub.web.listen import Listen
 
 if TYPE_CHECKING:
+    from edgehub.hub.doors.opening import Doors, DoorSettings
     from edgehub.web.login import Login
 
 log = structlog.get_logger("edgehub.hub")
@@ -68,6 +69,8 @@ class HubSettings:
     page: Listen | None = None
     access: Path = Path("access.json")
     """Users and keys; the file need not be there."""
+    doors: "DoorSettings | None" = None
+    """Doors beside MQTT: HTTP, dropped files, stamps, phones."""
     speed: float = 1.0
     boxes: Mapping[str, Any] = field(default_factory=dict)
 
@@ -105,6 +108,8 @@ class Hub:
         """Held from reading the roster to changing it: of two changes at once the later would undo the first."""
         self._births = Births()
         self.failing: str | None = None
+        self.doors_url: str | None = None
+        """Where the HTTP doors are, when they are open."""
 
     async def load(self) -> None:
         """Read back what the store holds."""
@@ -277,6 +282,13 @@ class Hub:
             topic = self._topics.gateway(gateway).profiles
             await self.mqtt.publish(topic, page.to_json(), expiry_s=PROFILE_EXPIRY_S)
 
+    async def greet(self, stamp: Stamp) -> None:
+        """Tell the gateways of its zone of a stamp that counts."""
+        zone = self.venue.zones.get(stamp.zone)
+        for gateway in sorted({receiver.partition("/")[0] for receiver in zone.heard_by}) if zone else ():
+            topic = self._topics.gateway(gateway).stamp
+            await self.mqtt.publish(topic, stamp.to_json(), expiry_s=PROFILE_EXPIRY_S)
+
     # --- files of the staff -----------------------------------------------------------------------------------------------
 
     async def _read_zones(self, path: Path) -> bool:
@@ -387,13 +399,25 @@ def _login(path: Path, page: Listen) -> "Login":
     return Login(access.password_of, needed=lambda: not page.loopback or access.has_users, secure=page.tls)
 
 
+def _doors(settings: "DoorSettings", access: Path, hub: Hub, store: HubStore) -> "Doors":
+    """The doors that are to be open. Raises ConfigError."""
+    from edgehub.hub.doors.opening import Doors, Layer
+    from edgehub.hub.facts import Facts
+
+    layer = Layer(settings.data_layer, hub.venue.badges)
+    take = Facts(store, layer.rules).take
+    return Doors(
+        settings, layer, store, take, AccessFile(access), venue=lambda: hub.venue, greet=hub.greet, wall_us=wall_us
+    )
+
+
 async def run_hub(
     settings: HubSettings, *, stop: asyncio.Event, ready: Callable[[Hub, str | None], Awaitable[None]] | None = None
 ) -> None:
     """Run a hub until ``stop`` is set.
 
     ``ready`` is told once, with the address of the page if there is one. Raises StoreError when the database cannot
-    be opened, OSError when the page cannot listen.
+    be opened, OSError when page or doors cannot listen, ConfigError when a file of the doors has mistakes.
     """
     async with AsyncExitStack() as exits:
         store = await exits.enter_async_context(HubStore(settings.database))
@@ -405,12 +429,18 @@ async def run_hub(
 
             login = _login(settings.access, settings.page)
             address = await exits.enter_async_context(serve(hub.board, settings.page, login=login))
+        doors = None if settings.doors is None else _doors(settings.doors, settings.access, hub, store)
+        if doors is not None:
+            hub.doors_url = await exits.enter_async_context(doors.serving())
         await exits.enter_async_context(hub.mqtt)
         tasks = await exits.enter_async_context(asyncio.TaskGroup())
-        running = tasks.create_task(hub.run(), name="hub")
+        running = [tasks.create_task(hub.run(), name="hub")]
+        if doors is not None:
+            running.append(tasks.create_task(doors.run(), name="hub doors"))
         settle()
         if ready is not None:
             await ready(hub, address)
         await stop.wait()
         await hub.stop()
-        running.cancel()
+        for task in running:
+            task.cancel()

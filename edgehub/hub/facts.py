@@ -144,7 +144,7 @@ def _known(transaction: Transaction, facts: Sequence[Fact]) -> dict[tuple[str, s
 
 def digest_of(fact: Fact) -> bytes:
     """Of what was told. A time that only says when it came in is not part of it: it differs when it comes again."""
-    at_us = None if fact.at_us == fact.received_us else fact.at_us
+    at_us = fact.told_us or (None if fact.at_us == fact.received_us else fact.at_us)
     told = [fact.type, fact.name, at_us, [str(each) for each in fact.ids], dict(fact.values)]
     return hashlib.blake2b(json.dumps(told, sort_keys=True).encode(), digest_size=16).digest()
 
@@ -158,7 +158,7 @@ def _row(fact: Fact, event: int, digest: bytes, subject: Identifier | None) -> d
         "type": fact.type,
         "name": fact.name,
         "at_us": fact.at_us,
-        "told_us": fact.at_us,
+        "told_us": fact.at_us if fact.told_us is None else fact.told_us,
         "received_us": fact.received_us,
         "hash": digest,
         "subject": None if subject is None else str(subject),

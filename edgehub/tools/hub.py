@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from edgehub.config import MqttSettings
     from edgehub.hub.daemon import Hub, HubSettings
+    from edgehub.hub.doors.opening import DoorSettings
 
 CREDENTIAL = "edgehub-db"
 PASSWORD = f"where the password of that database stands (the credential {CREDENTIAL} of systemd, if there is one)"
@@ -28,6 +29,7 @@ examples:
               --zones zones.yaml --registration registration.csv --db /var/lib/edgehub-hub/hub.db
   edgehub hub --site demo --host 127.0.0.1 --port 1883 --db hub.db --page 127.0.0.1:8080
   edgehub hub --site fair --host hub.local --db postgresql://edgehub@db.local/edgehub --db-password /run/secrets/db
+  edgehub hub --site demo --data-layer data_layer.yaml --doors 127.0.0.1:8090 --drop drop --stamps stamps.yaml
   edgehub hub user add kim          who may log in to the page; without any user it answers to this machine alone
 """
 
@@ -50,7 +52,16 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--zones", type=Path, metavar="FILE", help="zones.yaml: names of zones, what counts as a badge")
     parser.add_argument("--learned", type=Path, metavar="FILE", help="learned.yaml: where zones lie on the floor plan")
     parser.add_argument("--page", metavar="HOST:PORT", help="serve the venue's page there; port 0 takes a free one")
-    parser.add_argument("--tls-cert", type=Path, metavar="FILE", help="certificate of the page, to serve it as https")
+    parser.add_argument(
+        "--data-layer", type=Path, metavar="FILE", help="data_layer.yaml: what each source means; opens doors"
+    )
+    parser.add_argument("--doors", metavar="HOST:PORT", help="take calls, stamps and phones' sightings over HTTP there")
+    parser.add_argument("--drop", type=Path, metavar="FOLDER", help="take files there, in a folder for each source")
+    parser.add_argument("--stamps", type=Path, metavar="FILE", help="stamps.yaml: which stamp stands at which booth")
+    parser.add_argument(
+        "--allow-origin", action="append", default=[], metavar="URL", help="a web site whose scripts may use --doors"
+    )
+    parser.add_argument("--tls-cert", type=Path, metavar="FILE", help="certificate of page and doors, to serve https")
     parser.add_argument("--tls-key", type=Path, metavar="FILE", help="the key of that certificate")
     parser.add_argument("--access", type=Path, metavar="FILE", help="users and keys (access.json, beside --db)")
     parser.add_argument("--speed", type=float, default=1.0, help="what the page says of a simulated venue's clock")
@@ -148,6 +159,7 @@ def _settings(args: argparse.Namespace) -> "HubSettings":
     from edgehub.hub.daemon import HubSettings
     from edgehub.web.listen import Listen
 
+    doors = _door_settings(args)
     plan = None if args.learned is None else load_learned(args.learned).plan
     return HubSettings(
         site=args.site,
@@ -157,6 +169,7 @@ def _settings(args: argparse.Namespace) -> "HubSettings":
         zones=args.zones,
         venue=Venue() if args.zones is None else load_venue(args.zones),
         page=Listen.parse(args.page, args.tls_cert, args.tls_key) if args.page else None,
+        doors=doors,
         access=args.access or _beside(args.db) / access.FILE,
         speed=args.speed,
         boxes=(plan or {}).get("zones") or {},
@@ -177,12 +190,26 @@ def _beside(address: "Path | URL") -> Path:
     return address.absolute().parent if isinstance(address, Path) else Path.cwd()
 
 
+def _door_settings(args: argparse.Namespace) -> "DoorSettings | None":
+    from edgehub.hub.doors.opening import DoorSettings
+    from edgehub.web.listen import Listen, ListenError
+
+    if args.data_layer is None:
+        if args.doors or args.drop or args.stamps:
+            raise ListenError("--doors, --drop and --stamps need --data-layer FILE: it says what each source means")
+        return None
+    listen = Listen.parse(args.doors, args.tls_cert, args.tls_key) if args.doors else None
+    return DoorSettings(args.data_layer, listen, args.drop, args.stamps, frozenset(args.allow_origin))
+
+
 async def _run(settings: "HubSettings") -> int:
     from edgehub.hub.daemon import run_hub
 
     stop = asyncio.Event()
-    if settings.page is not None and (warning := settings.page.warning("the page")):
-        print(f"edgehub hub: {warning}", file=sys.stderr)
+    doors = None if settings.doors is None else settings.doors.listen
+    for what, listen in (("the page", settings.page), ("the HTTP doors", doors)):
+        if listen is not None and (warning := listen.warning(what)):
+            print(f"edgehub hub: {warning}", file=sys.stderr)
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     await run_hub(settings, stop=stop, ready=_ready)
@@ -193,3 +220,5 @@ async def _ready(hub: "Hub", page: str | None) -> None:
     print(f"hub of {hub.board.snapshot()['site']}: broker {hub.mqtt.broker}", flush=True)
     if page is not None:
         print(f"page: {page}", flush=True)
+    if hub.doors_url is not None:
+        print(f"doors: {hub.doors_url}", flush=True)

@@ -38,7 +38,7 @@ def test_an_identify_names_a_guest_in_all_their_systems() -> None:
     }  # fmt: skip
     assert read.fact.values["colour"] == "#008080"
     assert (read.fact.type, read.fact.key, read.fact.source) == ("identify", "m1", "app")
-    assert read.unmapped == ("traits.shoe",)
+    assert read.unmapped == {"traits.shoe": "number"}
 
 
 def test_a_track_is_told_in_our_words() -> None:
@@ -46,7 +46,7 @@ def test_a_track_is_told_in_our_words() -> None:
     bought = read_call(call(event="Order Completed", properties={"total": 9.5}), "app", LAYER, NOON_US, kind="track")
     assert (bought.fact.name, bought.fact.values["spend"]) == ("purchase", 9.5)
     other = read_call(call(event="Song Requested"), "app", LAYER, NOON_US, kind="track")
-    assert (other.fact.name, other.unmapped) == ("Song Requested", ("event Song Requested",))
+    assert (other.fact.name, other.unmapped) == ("Song Requested", {"event Song Requested": "event"})
 
 
 def test_an_alias_says_that_two_names_are_one_guest() -> None:

@@ -2,9 +2,8 @@
 
 from collections.abc import Sequence
 
-import aiosqlite
-
 from edgehub.hub.fact import Fact, Taken
+from edgehub.hub.store import StoreError
 
 
 class FactLog:
@@ -17,7 +16,7 @@ class FactLog:
     async def take(self, facts: Sequence[Fact]) -> Sequence[Taken]:
         """As `edgehub.hub.fact.Take` promises."""
         if self.failing:
-            raise aiosqlite.OperationalError("database or disk is full")
+            raise StoreError("database or disk is full")
         return [self._take(fact) for fact in facts]
 
     def of(self, kind: str) -> list[Fact]:
@@ -32,6 +31,5 @@ class FactLog:
 
 
 def _told(fact: Fact) -> tuple[object, ...]:
-    untold = None if fact.at_us == fact.received_us else fact.at_us
-    at_us = untold if fact.told_us is None else fact.told_us
+    at_us = fact.told_us or (None if fact.at_us == fact.received_us else fact.at_us)
     return fact.type, fact.name, at_us, fact.ids, dict(fact.values)

@@ -5,11 +5,11 @@ and context is the data layer's business; a guest is whom its identifiers name.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from edgehub.core.wire.fields import WireError, check, dump_text
-from edgehub.hub.data_layer import DataLayer, Reading
+from edgehub.hub.data_layer import DataLayer, Reading, flattened
 from edgehub.hub.doors.shapes import Anything, Choice, ListOf, Part, Record, Text, Unfit
 from edgehub.hub.doors.timing import corrected, read_time
 from edgehub.hub.fact import Fact
@@ -83,7 +83,8 @@ class Call:
     """A call that was read: the fact in it, and what the data layer could not use."""
 
     fact: Fact
-    unmapped: tuple[str, ...] = ()
+    unmapped: Mapping[str, str] = field(default_factory=dict)
+    """Field → type of JSON."""
     refused: tuple[tuple[str, str], ...] = ()
     """Field and reason."""
 
@@ -132,7 +133,7 @@ def read_call(
         ids=_ids(kind, call, source, layer, reading),
         values=reading.values,
     )
-    return Call(fact, (*reading.unmapped, *unknown), tuple((one.field, one.why) for one in reading.refused))
+    return Call(fact, {**_types(told, reading), **unknown}, tuple((one.field, one.why) for one in reading.refused))
 
 
 _TYPES: Mapping[str, Literal["identify", "track", "alias"]] = {
@@ -168,16 +169,25 @@ def _time(call: Mapping[str, Any], *names: str) -> int | None:
     return None
 
 
-def _name(kind: str, call: Mapping[str, Any], source: str, layer: DataLayer) -> tuple[str | None, tuple[str, ...]]:
+def _types(told: Mapping[str, Any], reading: Reading) -> Mapping[str, str]:
+    """Fields that nobody mapped, and what kind of thing stands in them."""
+    unmapped = set(reading.unmapped)
+    return {name: _JSON.get(type(value), "null") for name, value in flattened(told) if name in unmapped}
+
+
+_JSON = {str: "text", bool: "yes/no", int: "number", float: "number", list: "list", dict: "object"}
+
+
+def _name(kind: str, call: Mapping[str, Any], source: str, layer: DataLayer) -> tuple[str | None, Mapping[str, str]]:
     """What was tracked, in our words where somebody mapped it; and what nobody did."""
     match kind:
         case "track":
             ours = layer.event(source, call["event"])
-            return (ours, ()) if ours else (call["event"], (f"event {call['event']}",))
+            return (ours, {}) if ours else (call["event"], {f"event {call['event']}": "event"})
         case "page" | "screen":
-            return f"{kind}_viewed", ()
+            return f"{kind}_viewed", {}
         case _:
-            return None, ()
+            return None, {}
 
 
 def _ids(kind: str, call: Mapping[str, Any], source: str, layer: DataLayer, reading: Reading) -> tuple[Any, ...]:

@@ -1,6 +1,6 @@
 """The collector: identify, track, alias, page and screen over HTTP, one by one or in batches; answered after the commit."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from edgehub.hub.data_layer import DataLayer
@@ -9,8 +9,8 @@ from edgehub.hub.doors.front import Answer, Asked, Door, Turned, all_kept
 from edgehub.hub.doors.shapes import Unfit
 from edgehub.hub.fact import Take
 
-Noted = Callable[[str, Iterable[str]], None]
-"""Is told of a source's fields that nobody mapped: their names, never a value."""
+Noted = Callable[[str, Mapping[str, str]], None]
+"""Is told of a source's fields that nobody mapped: name → type of JSON, never a value."""
 SHARED = ("sentAt", "context")
 
 
@@ -64,7 +64,8 @@ class Collector:
         """The results, in order: what was refused in reading stays so, the rest is what became of its fact."""
         good = [call for call in calls if isinstance(call, Call)]
         taken = iter(await self._take([call.fact for call in good]) if good else ())
-        self._unmapped(source, (field for call in good for field in call.unmapped))
+        for call in good:
+            self._unmapped(source, call.unmapped)
         return [_result(call, next(taken)) if isinstance(call, Call) else call for call in calls]
 
 

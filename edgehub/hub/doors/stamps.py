@@ -16,6 +16,7 @@ from edgehub.hub.doors.shapes import Unfit
 from edgehub.hub.doors.stamping import Album, Confirmed, Forged, Held, Known, Pressed, TooSoon, Verdict, judge
 from edgehub.hub.doors.timing import corrected, read_time
 from edgehub.hub.fact import PERSON, Fact, Identifier, Take
+from edgehub.hub.store import StoreError
 from edgehub.web.backoff import Backoff
 
 log = structlog.get_logger("edgehub.hub")
@@ -81,8 +82,11 @@ class Stamps:
     async def run(self) -> None:
         """Judge what is held again and again. Never returns."""
         while True:
+            try:
+                await self.review()
+            except StoreError as error:
+                log.warning("stamps.waiting", why=str(error))
             await asyncio.sleep(REVIEW_EVERY_S)
-            await self.review()
 
     def resume(self, held: Iterable[Fact]) -> None:
         """Go on with what a process before held: the facts that tell of it."""

@@ -92,6 +92,10 @@ set person = excluded.person, zone = excluded.zone, entered_us = excluded.entere
 -- name: stays
 select gateway, visit, person, zone, entered_us, seen_us, left_us, start, seq from stays
 
+-- name: stays_since
+select gateway, visit, person, zone, entered_us, seen_us, left_us, start, seq from stays
+where person in :persons and (left_us is null or left_us >= :since_us)
+
 -- name: stays_reported
 select gateway, visit, person, zone, entered_us, seen_us, left_us, start, seq from stays
 where gateway in :gateways and visit in :visits
@@ -123,12 +127,31 @@ set revision = excluded.revision, badge = excluded.badge, document = excluded.do
 select (select coalesce(max(id), 0) from events), (select count(*) from stays), (select count(*) from conflicts), (select count(*) from quarantine),
   (select coalesce(sum(count), 0) from shed)
 
+-- name: stamps_and_seen
+select type, at_us, body from events where subject in :subjects and type in ('stamp', 'seen')
+
+-- name: held_stamps
+select source, key, type, name, at_us, received_us, subject, ids, body from events
+where source = :source and key >= 'held/' and key < 'held0' and received_us >= :since_us
+
+-- name: note_unmapped
+insert into unmapped (source, field, example_type, count, first_us, last_us)
+values (:source, :field, :example_type, :count, :now_us, :now_us)
+on conflict (source, field) do update
+set example_type = excluded.example_type, count = unmapped.count + excluded.count, last_us = excluded.last_us
+
+-- name: unmapped
+select source, field, example_type, count from unmapped order by source, field
+
 -- name: facts_about
 select source, key, type, name, at_us, received_us, subject, ids, body from events
 where subject in :subjects order by at_us, id
 
 -- name: names
 select kind, value, component, person from identifiers where kind in :kinds and value in :values
+
+-- name: guest_names
+select kind, value from identifiers where person = :person
 
 -- name: names_of
 select kind, value, person from identifiers where component in :components
