@@ -5,6 +5,7 @@ gamma undone, D65. One thing is ours: brightness follows the strongest of the th
 because a favourite *deep* blue (luminance 0.07) is still meant to be seen across a room.
 """
 
+from functools import lru_cache
 from typing import Final, Self
 
 from edgehub.core.data import dataclass
@@ -71,6 +72,7 @@ class LampColour:
         return to_hex(self.xy or WHITE, self.bri)
 
 
+@lru_cache(maxsize=512)  # of a room with ten equal lamps one is worked out; a lamp waits for it (SPD5)
 def for_lamp(colour: str, gamut: Gamut | None) -> LampColour:
     """Turn ``#rrggbb`` into what a lamp of this gamut can do; None is a lamp without colour, which only dims."""
     point, bri = to_xy(colour), brightness(colour)
