@@ -59,7 +59,7 @@ class Sightings(Generic[Known]):
         known: Callable[[str], Known | None],
         *,
         max_addresses: int = 24_000,  # two generations of 10 000 badges and 2 000 phones; some 10 MB if ever full
-        max_age_s: float = 1_800.0,  # two turns of a phone's address
+        max_age_s: float = 300.0,  # to find out anew who sends costs less than to remember every phone that passed (SPD8)
     ) -> None:
         self.malformed: Counter[str] = Counter()
         """Adverts that said they were of a format and could not be, by format."""
