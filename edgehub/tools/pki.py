@@ -31,7 +31,8 @@ SOON_DAYS = 90
 BROKER = """\
   to the broker:  sudo install -o mosquitto -m 600 -t /etc/mosquitto/certs {folder}/*
                   sudo cp config/mosquitto.conf /etc/mosquitto/conf.d/edgehub.conf
-                  sed 's/dv-conference/YOUR-SITE/' config/mosquitto.acl | sudo tee /etc/mosquitto/edgehub.acl
+                  sed 's/dv-conference/YOUR-SITE/' config/mosquitto.acl |
+                    sudo install -o mosquitto -m 600 /dev/stdin /etc/mosquitto/edgehub.acl
                   sudo systemctl restart mosquitto"""
 MACHINE = """\
   to {name}:  copy {folder} there, then:  sudo install -o edgehub -m 600 -t /etc/edgehub {name}/*"""

@@ -1,4 +1,4 @@
-"""What is lost, doubled or altered when things are killed, cut off and damaged (R1 to R14, T1, T2, S2, S3)."""
+"""What is lost, doubled or altered when things are killed, cut off and damaged (R1 to R14, T1, T2), and who may do what (S1 to S4)."""
 
 import argparse
 import sys

@@ -57,12 +57,17 @@ class Text:
     def read(self, value: Any, name: str) -> str:  # noqa: D102 - see Shape, here and below
         if type(value) is not str or not self.least <= len(value) <= self.most:
             return a_text(value, name, least=self.least, most=self.most)
-        if self.pattern and re.fullmatch(self.pattern, value) is None:
+        if self.pattern and _form(self.pattern).fullmatch(value) is None:
             raise WireError(f"{name} is not of the form {self.pattern}")
         return value
 
     def write(self, value: str) -> str:  # noqa: D102
         return value
+
+
+@cache  # quicker than asking `re`, which looks into its own cache at length
+def _form(pattern: str) -> re.Pattern[str]:
+    return re.compile(pattern)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +142,7 @@ class Row:
     def read(self, value: Any, name: str) -> tuple[Any, ...]:  # noqa: D102
         if type(value) is not list or len(value) != len(self.of):
             raise WireError(f"an entry of {name} is not an array of {len(self.of)}")
-        return tuple([read(item, name) for read, item in zip(self._reads, value, strict=True)])
+        return tuple([read(item, name) for read, item in zip(self._reads, value, strict=False)])
 
     def write(self, value: tuple[Any, ...]) -> list[Any]:  # noqa: D102
         return [shape.write(item) for shape, item in zip(self.of, value, strict=True)]
@@ -204,14 +209,24 @@ class Part(NamedTuple):
     nullable: bool
 
 
-@dataclass(frozen=True, slots=True)
 class Record:
-    """An object with named parts, made into a dataclass; what else it holds is ignored, so that a version can grow."""
+    """An object with named parts, made into a dataclass; what else it holds is ignored, so that a version can grow.
 
-    kind: Any
-    parts: tuple[Part, ...]
-    inline: tuple[tuple[str, "Record"], ...] = ()
-    rest: str | None = None
+    Args:
+        kind: the dataclass.
+        parts: of the message.
+        inline: records whose parts stand among these, by attribute.
+        rest: the attribute that takes everything else.
+    """
+
+    __slots__ = ("_reads", "inline", "kind", "parts", "rest")
+
+    def __init__(
+        self, kind: Any, parts: tuple[Part, ...], inline: tuple[tuple[str, "Record"], ...], rest: str | None
+    ) -> None:
+        self.kind, self.parts, self.inline, self.rest = kind, parts, inline, rest
+        # Of events thousands are read in a second.
+        self._reads = tuple((name, attribute, shape.read, nullable) for name, attribute, shape, _, nullable in parts)
 
     def read(self, value: Any, name: str) -> Any:  # noqa: D102
         return self.kind(**self.values(an_object(value, name)))
@@ -219,17 +234,22 @@ class Record:
     def values(self, raw: Mapping[str, Any]) -> dict[str, Any]:
         """The parts by the names of our attributes, without those that are inline."""
         values: dict[str, Any] = {}
-        for name, attribute, shape, needed, nullable in self.parts:
+        for name, attribute, read, nullable in self._reads:
             if name in raw:
                 value = raw[name]
                 if value is not None or not nullable:
-                    values[attribute] = shape.read(value, name)
-            elif needed:
-                raise WireError(f"{name} is missing")
+                    values[attribute] = read(value, name)
+        if len(values) < len(self.parts):
+            self._need(raw)
         if self.rest is not None:
             known = {part.name for part in self.parts}
             values[self.rest] = {name: value for name, value in raw.items() if name not in known}
         return values
+
+    def _need(self, raw: Mapping[str, Any]) -> None:
+        for part in self.parts:
+            if part.needed and part.name not in raw:
+                raise WireError(f"{part.name} is missing")
 
     def write(self, value: Any) -> dict[str, Any]:  # noqa: D102
         written: dict[str, Any] = {} if self.rest is None else dict(getattr(value, self.rest))
