@@ -33,7 +33,8 @@ def handings(claims: Iterable[tuple[Claim, Sequence[Identifier]]], rules: Identi
     said: dict[tuple[str, Identifier], tuple[list[str], bool]] = {}
     for claim, names in claims:
         badges = sorted(one.value for one in claim.ids if one.kind == BADGE and rules.unusable(one) is None)
-        if not badges or not names or claim.kind != "same":
+        at_desk = rules.desks is None or claim.source in rules.desks
+        if not (badges and names and at_desk and claim.kind == "same"):
             continue
         holder = names[0]
         news, told = (badges, claim.worn), (claim.source, holder)

@@ -34,6 +34,8 @@ class Consent:
     given: bool
     at_us: int
     source: str
+    by: str | None = None
+    """Who wrote it down, where people did."""
 
 
 def believed_values(facts: Sequence[Fact], trust: Trust, now_us: int) -> dict[str, Value]:
@@ -85,7 +87,7 @@ def consents(facts: Sequence[Fact], trust: Trust, rules: IdentityRules) -> dict[
             known = last.get(purpose)
             news = fact.type == "consent" or before.get(purpose) is not given
             if news and (known is None or fact.at_us > known.at_us or not given):
-                last[purpose] = Consent(given, fact.at_us, fact.source)
+                last[purpose] = Consent(given, fact.at_us, fact.source, fact.values.get("by"))
     return dict(sorted(last.items()))
 
 

@@ -3,7 +3,7 @@
 Values of identifiers arrive normalised: `edgehub.hub.data_layer` has made one spelling of each.
 """
 
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Final, Literal
@@ -34,9 +34,15 @@ class IdentityRules:
     """The kinds of identifiers, the strongest first; `person` is stronger, and a kind without a rule weaker.
 
     A guest wears one badge at a time unless there is a rule that says otherwise.
+
+    Args:
+        kinds: rules, the strongest first.
+        desks: sources that hand out badges, such as the registration and `staff`; without it all do. What a guest types
+            into an app must not take a badge from somebody else.
     """
 
-    def __init__(self, *kinds: KindRule) -> None:
+    def __init__(self, *kinds: KindRule, desks: Collection[str] | None = None) -> None:
+        self.desks: Final = desks
         given = {rule.kind: rule for rule in kinds}
         self.kinds: Final[Mapping[str, KindRule]] = {PERSON: KindRule(PERSON), BADGE: KindRule(BADGE, most=1)} | given
         self._picky = {rule.kind: rule for rule in self.kinds.values() if rule.shared or rule.blocked}
@@ -103,18 +109,13 @@ class Claim:
         return ids if lasting else f"{self.kind} {self.source} {self.key} {ids}"
 
     @classmethod
-    def of(cls, fact: Fact, *, desks: Container[str] | None = None) -> "Claim | None":
+    def of(cls, fact: Fact) -> "Claim | None":
         """What a fact claims about who is who; None when it names nobody.
 
         A `badge` fact hands the badge it names to the guest it names (with the value ``worn: false`` it was given back),
-        and so does `identify`. Beside a name in other facts a badge proves nothing: somebody typed its number.
-
-        Args:
-            fact: of any door.
-            desks: the sources whose `identify` hands out badges, such as the registration; None for all of them.
+        and so does the `identify` of a desk. Beside a name in other facts a badge proves nothing: somebody typed its number.
         """
-        hands = fact.type == "badge" or (fact.type == "identify" and (desks is None or fact.source in desks))
-        ids = tuple(one for one in fact.ids if hands or one.kind != BADGE)
+        ids = tuple(one for one in fact.ids if one.kind != BADGE or fact.type in {"identify", "badge"})
         worn = fact.type != "badge" or fact.values.get("worn") is not False
         kind = _KINDS.get(fact.type, "same")
         return cls(ids=ids, at_us=fact.at_us, source=fact.source, key=fact.key, kind=kind, worn=worn) if ids else None

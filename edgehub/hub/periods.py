@@ -19,7 +19,7 @@ ALWAYS: Final = (-(2**62), 2**62)
 
 
 class Calendar:
-    """The venue's days.
+    """The venue's days. What it remembers is only for speed: guests, and threads, may share one.
 
     Args:
         tz: of the venue, such as ``ZoneInfo(venue.event.timezone)``.

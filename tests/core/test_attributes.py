@@ -1,5 +1,6 @@
 """Attributes on the venue of the design: who loved the bacon, who danced all night, and what nobody knows."""
 
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -234,6 +235,14 @@ def test_late_news_change_the_past() -> None:
     late = stay("dance_floor", at("23:30"), 60, gateway="pi-dance")
     assert what(folded(PARTY_ANIMAL, early).value("2026-11-23")) == 3600
     assert what(folded(PARTY_ANIMAL, early, late).value("2026-11-23")) == 7200
+
+
+def test_the_last_report_of_a_stay_counts_in_whichever_order_they_come() -> None:
+    """A gateway corrected itself: the hour was half an hour."""
+    told = stay("bar", at("21:00"), 60)
+    corrected = replace(told, left_us=at("21:30"), seen_us=at("21:30"), seq=2)
+    for reports in ((told, corrected), (corrected, told)):
+        assert what(folded(PARTY_ANIMAL, *reports).value("2026-11-23")) == 1800
 
 
 def test_what_was_before_the_event_is_not_of_the_event() -> None:

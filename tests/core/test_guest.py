@@ -199,11 +199,11 @@ def test_the_last_word_counts_whoever_took_it() -> None:
         told(1, "person:k", consent=["lights", "offers"]),
         told(5, "person:k", "consent", "staff", offers=False),
         told(6, "person:k", "consent", "app", offers=True, music=True),
-        told(7, "person:k", "consent", "staff", music=False),
+        told(7, "person:k", "consent", "staff", music=False, by="Ada"),
     )["k"]
     assert kim.consent == {
         "lights": Consent(given=True, at_us=DAY_ONE + H, source="registration"),
-        "music": Consent(given=False, at_us=DAY_ONE + 7 * H, source="staff"),
+        "music": Consent(given=False, at_us=DAY_ONE + 7 * H, source="staff", by="Ada"),
         "offers": Consent(given=True, at_us=DAY_ONE + 6 * H, source="app"),
     }
 

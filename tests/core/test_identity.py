@@ -129,6 +129,15 @@ def test_merge_unmerge_merge_again() -> None:
     assert guests(*undone, merge(5, "person:l", "person:k")) == guests(*once)
 
 
+def test_what_a_merge_kept_out_stays_out_when_it_is_made_again() -> None:
+    """A second registration came while they were one guest, and was refused; their parting for a while lets it in no more."""
+    once = (*KIM_AND_LEE, merge(3, "person:k", "person:l"), claim(4, "person:l", "crm:B"))
+    assert guests(*once) == ["app:phone crm:A email:kim@example.org person:k person:l", "crm:B"]
+    undone = (*once, unmerge(5, "person:k", "person:l"))
+    assert "app:phone crm:B person:l" in guests(*undone)
+    assert guests(*undone, merge(6, "person:k", "person:l")) == guests(*once)
+
+
 def test_a_cut_holds_against_what_sources_claim_later() -> None:
     """The app says again and again what the staff found to be wrong."""
     told = (
@@ -249,6 +258,14 @@ def test_a_merge_makes_a_swap_of_two_badges_and_its_undoing_unmakes_it() -> None
     assert guest(undone, "person:k").badges == (BadgeBinding("7", 1, None),)
 
 
+def test_an_app_does_not_hand_out_badges() -> None:
+    """A guest may type any number into it; that takes nobody's badge away."""
+    desks = IdentityRules(KindRule("crm", most=1), desks={"crm", "staff"})
+    found = resolve((claim(1, "crm:A", "badge:7"), claim(50, "app:x", "badge:7", source="app")), desks)
+    assert guest(found, "crm:A").badges == (BadgeBinding("7", 1, None),)
+    assert guest(found, "app:x").badges == ()
+
+
 # --- what facts claim
 
 
@@ -267,15 +284,6 @@ def test_what_a_fact_claims(kind: str, ids: str, claimed: str | None) -> None:
     fact = Fact(source="s", key="k", type=kind, at_us=1, received_us=2, ids=tuple(map(Identifier.parse, ids.split())))
     found = Claim.of(fact)
     assert (None if found is None else " ".join(map(str, found.ids))) == claimed
-
-
-def test_an_app_does_not_hand_out_badges() -> None:
-    """A guest may type any number into the app; that takes nobody's badge away."""
-    ids = Identifier("app", "x"), Identifier("badge", "7")
-    fact = Fact(source="app", key="k", type="identify", at_us=1, received_us=2, ids=ids)
-    claimed = Claim.of(fact, desks={"registration"})
-    assert claimed is not None
-    assert claimed.ids == (Identifier("app", "x"),)
 
 
 def test_what_needs_to_be_kept_once() -> None:
