@@ -10,7 +10,6 @@ from typing import Any, Final, NamedTuple
 
 from edgehub.hub.definition import Definition, Told, Visits
 from edgehub.hub.fact import Fact
-from edgehub.hub.ledger import Stay
 from edgehub.hub.measures import Thing, measured
 from edgehub.hub.periods import Calendar, Period
 from edgehub.hub.visits import CountedVisit
@@ -71,20 +70,18 @@ class Evidence:
     spoken: Mapping[str, Voice]
     """When each source spoke of the guest last."""
     seen: Voice | None
-    """When a gateway saw the guest last, counted or not."""
+    """When the guest was seen last, whether that counts or not."""
     now_us: int
 
     @classmethod
-    def gathered(
-        cls, visits: Sequence[CountedVisit], facts: Iterable[Fact], stays: Iterable[Stay], now_us: int
-    ) -> "Evidence":
-        """From facts in order of their time, and stays."""
+    def gathered(cls, visits: Sequence[CountedVisit], facts: Iterable[Fact], now_us: int) -> "Evidence":
+        """From visits, and facts in order of their time."""
         types: dict[str, list[Fact]] = {}
         spoken: dict[str, Voice] = {}
         for fact in facts:
             types.setdefault(fact.type, []).append(fact)
             spoken[fact.source] = Voice(fact.at_us, fact.source)
-        seen = max((Voice(stay.until(now_us), f"gateway/{stay.gateway}") for stay in stays), default=None)
+        seen = max((Voice(visit.end_us, visit.source) for visit in visits), default=None)
         return cls(visits, types, spoken, seen, now_us)
 
 

@@ -20,10 +20,10 @@ from edgehub.hub.fact import Fact, Identifier
 from edgehub.hub.identity import Cluster
 from edgehub.hub.ledger import Stay
 from edgehub.hub.periods import Calendar
-from edgehub.hub.visits import CountedVisit, counted_visits
+from edgehub.hub.visits import CountedVisit, Report, counted_visits
 
-DOORS: Final = frozenset({"identify", "alias", "track", "badge", "consent", "stamp", "seen", "merge", "unmerge"})
-"""Facts of the timeline. What gateways tell is in it as visits."""
+DOORS: Final = frozenset({"identify", "alias", "track", "badge", "consent", "stamp", "merge", "unmerge"})
+"""Facts of the timeline. What gateways and phones tell is in it as visits."""
 TIMELINE_ENTRIES: Final = 100
 """The last so many; the log has them all."""
 
@@ -142,8 +142,9 @@ def fold(
     stays = [stay for stay in stays if stay.person in cluster.persons]
     sponsors = frozenset(zone.id for zone in venue.zones.values() if zone.sponsor)
     stamps = [(str(fact.values.get("zone")), fact.at_us) for fact in told if fact.type == "stamp"]
-    visits = counted_visits(stays, now_us, sponsors=sponsors, stamps=stamps)
-    evidence = Evidence.gathered(visits, told, stays, now_us)
+    seen = [report for fact in told if fact.type == "seen" for report in _seen(fact)]
+    visits = counted_visits(stays, now_us, seen=seen, sponsors=sponsors, stamps=stamps)
+    evidence = Evidence.gathered(visits, told, now_us)
     return Guest(
         person=cluster.person,
         persons=cluster.persons,
@@ -163,6 +164,13 @@ def _own_facts(cluster: Cluster, facts: Iterable[Fact], rules: IdentityRules) ->
     return [once[order] for order in sorted(once) if cluster.owns(subject(once[order].ids), order[0])]
 
 
+def _seen(fact: Fact) -> Iterator[Report]:
+    """Where a phone places the guest, when its fact says so."""
+    match fact.values:
+        case {"zone": str(zone), "from_us": int(from_us), "to_us": int(to_us)} if from_us <= to_us:
+            yield Report(from_us, to_us, zone, fact.source)
+
+
 def _timeline(facts: Sequence[Fact], visits: Sequence[CountedVisit]) -> tuple[Entry, ...]:
     """The last of what happened, over all doors; first things first."""
     entries = sorted(
@@ -174,7 +182,7 @@ def _timeline(facts: Sequence[Fact], visits: Sequence[CountedVisit]) -> tuple[En
 def _entries(facts: Sequence[Fact], visits: Sequence[CountedVisit]) -> Iterator[Entry]:
     for fact in facts:
         if fact.type in DOORS:
-            zone = fact.values.get("zone") if fact.type in ("stamp", "seen") else None
+            zone = fact.values.get("zone") if fact.type == "stamp" else None
             yield Entry(fact.at_us, fact.type, zone or fact.name, fact.source, fact.key)
     for visit in visits:
         yield Entry(visit.begin_us, "visit", visit.zone, visit.source, None, visit.end_us)

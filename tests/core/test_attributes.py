@@ -52,7 +52,7 @@ def folded(
     facts = sorted((one for one in told if isinstance(one, Fact)), key=lambda one: one.at_us)
     stamps = [(one.values["zone"], one.at_us) for one in facts if one.type == "stamp"]
     visits = counted_visits(stays, now, sponsors={"acme", "birch", "cobalt"}, stamps=stamps)
-    return evaluate(definition, Evidence.gathered(visits, facts, stays, now), calendar)
+    return evaluate(definition, Evidence.gathered(visits, facts, now), calendar)
 
 
 def what(found: Value | Unknown) -> Any:

@@ -129,6 +129,18 @@ def test_one_day_through_five_doors_is_one_timeline() -> None:
     assert kim.attributes["sponsors"].value() == Value(("acme",), DAY_ONE + round(18.5 * H), "stamps")
 
 
+def test_a_phone_is_heard_where_no_gateway_saw_the_guest() -> None:
+    """It says Kim was at the bacon for an hour; for the half of it in which the bar's gateway had her, it is not believed."""
+    begin = DAY_ONE + 10 * H
+    kim = guests(
+        told(8, "person:k app:phone", source="app"),
+        stay("k", "bar", 10.5, 1),
+        told(10, "app:phone", "seen", "app", zone="bacon", from_us=begin, to_us=begin + H, by="phone"),
+    )["k"]
+    assert kim.attributes["bacon"].value() == Value(1800.0, DAY_ONE + round(11.5 * H), "gateway/pi-bar")
+    assert timeline(kim) == ["8h app: identify", "10h app: visit bacon", "10.5h gateway/pi-bar: visit bar"]
+
+
 def test_the_document_survives_being_written_down() -> None:
     """And it is the same text each time, with sorted names."""
     kim = guests(*KIM)["k"]

@@ -258,4 +258,4 @@ def without_words(text: str) -> dict[str, Any]:
 
 
 TestGuests = Guests.TestCase
-TestGuests.settings = settings(max_examples=40, stateful_step_count=15, deadline=None)
+TestGuests.settings = settings(max_examples=60, stateful_step_count=20, deadline=None)
