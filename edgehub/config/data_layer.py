@@ -22,6 +22,9 @@ NORMALISERS: Final = ("as written", "lower", "email", "phone", "digits")
 PRIVACY_CLASSES: Final = ("id", "contact", "name", "taste", "behaviour")
 DOORS: Final = ("file", "http")
 
+RESERVED: Final = frozenset({"hub", "staff", "stamps", "phone"})
+"""Sources of what the hub's own doors tell: nobody else speaks in their name."""
+
 _ID = "[a-z][a-z0-9_]{0,62}"
 _ANY = r"\S(.*\S)?"
 
@@ -194,6 +197,11 @@ def _check_variable(name: str, variable: Mapping[str, Any], page: Page) -> None:
 
 
 def _check_source(source_id: str, source: Mapping[str, Any], variables: Mapping[str, Any], page: Page) -> None:
+    if source_id in RESERVED or "/" in source_id:
+        mark = page.mark("sources", source_id)
+        page.report(
+            Mistake(mark, f'"{source_id}" is what the hub calls somebody else', "Give this source another name.")
+        )
     fields = source.get("fields") or {}
     for told, variable in fields.items():
         if variable not in variables:

@@ -44,7 +44,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     check.add_argument("--state", type=Path, metavar="DIR", help="where learned.yaml is; default: as the daemon's")
     check.add_argument("--json", action="store_true", help="one JSON object for programs")
     schema = commands.add_parser("schema", help="JSON Schema for editors", formatter_class=raw)
-    schema.add_argument("name", nargs="?", default="zones", help="edgehub, zones (default), data_layer or secrets")
+    schema.add_argument(
+        "name", nargs="?", default="zones", help="edgehub, zones (default), data_layer, stamps or secrets"
+    )
     schema.add_argument("--write", type=Path, metavar="DIR", help="write all of them into this folder instead")
 
 
@@ -58,7 +60,7 @@ def run(args: argparse.Namespace) -> int:
 def _check(directory: Path, state: Path | None, *, as_json: bool) -> int:
     from edgehub.config import ConfigError, load
 
-    problems, config = _data_layer(directory), None
+    problems, config = [*_data_layer(directory), *_stamps(directory)], None
     try:
         config = load(directory, state)
         problems = [*config.warnings, *problems]
@@ -85,6 +87,24 @@ def _data_layer(directory: Path) -> "list[Problem]":
         return list(load_data_layer(directory).warnings)
     except ConfigError as error:
         return list(error.problems)
+
+
+def _stamps(directory: Path) -> "list[Problem]":
+    """What is wrong with stamps.yaml, which only a hub has."""
+    from edgehub.config import ConfigError, load_venue
+    from edgehub.config.stamps import FILE, load_stamps
+
+    if not (directory / FILE).exists():
+        return []
+    try:
+        sponsors = {zone.id for zone in load_venue(directory).zones.values() if zone.sponsor}
+    except ConfigError:
+        return []  # zones.yaml is told of already, and without it nobody knows the sponsors
+    try:
+        load_stamps(directory, sponsors)
+    except ConfigError as error:
+        return [problem for problem in error.problems if problem.file == FILE]
+    return []
 
 
 def _print_mistakes(problems: "Iterable[Problem]") -> None:

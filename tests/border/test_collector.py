@@ -1,11 +1,13 @@
 """The HTTP collector, over real HTTP: what is answered is kept, once, and nobody comes in without a key."""
 
 import json
+import logging
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 import pytest
+import structlog
 
 from edgehub.hub.doors import front
 from tests.fakes.doors import Lobby, lobby
@@ -186,3 +188,28 @@ async def test_a_source_that_nobody_described_is_told_so(tmp_path: Path) -> None
         )
         assert status == 403
         assert "data_layer.yaml" in answer["error"]
+
+
+@pytest.mark.asyncio
+async def test_no_log_line_holds_a_key_or_a_guest(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """S4 at this door: at the lowest level, whatever goes right or wrong."""
+    caplog.set_level(logging.DEBUG)
+    planted = ["kim@example.org", "T-4711", "swordfish-key"]
+    with structlog.testing.capture_logs() as lines:
+        async with lobby(tmp_path) as doors, aiohttp.ClientSession() as session:
+            sender = Sender(doors, session)
+            planted += [key.partition(".")[2] for key in doors.keys.values()]
+            call = {
+                "messageId": "m",
+                "userId": "T-4711",
+                "traits": {"email": "kim@example.org", "consent": "swordfish-key"},
+            }
+            await sender.send("/v1/identify", call)
+            await sender.send("/v1/identify", {**call, "traits": {"email": "kim@example.org"}})
+            await sender.send("/v1/identify", call, {"Authorization": "Bearer swordfish-key"})
+            await sender.send("/v1/batch", b'{"batch": ["kim@example.org"', {"Content-Type": "application/json"})
+            doors.log.failing = True
+            await sender.send("/v1/identify", call)
+    assert lines, "a failing store is told"
+    logged = repr(lines) + caplog.text
+    assert [secret for secret in planted if secret in logged] == []

@@ -381,7 +381,7 @@ def test_schema_prints_and_writes(tmp_path: Path, capsys: pytest.CaptureFixture[
     assert run("schema", "nothing") == 2
     assert run("schema", "--write", str(tmp_path)) == 0
     written = sorted(path.name for path in tmp_path.iterdir())
-    assert written == ["data_layer.json", "edgehub.json", "secrets.json", "zones.json"]
+    assert written == ["data_layer.json", "edgehub.json", "secrets.json", "stamps.json", "zones.json"]
 
 
 def test_a_venue_loads_from_a_folder_or_a_file(folder: Path) -> None:

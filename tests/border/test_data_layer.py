@@ -152,6 +152,13 @@ def test_a_misspelt_variable_is_told_with_the_right_one(tmp_path: Path) -> None:
     ]
 
 
+def test_nobody_speaks_in_the_name_of_the_hub_itself(tmp_path: Path) -> None:
+    """A source is not called as the hub calls its own doors: their facts could be kept out by its keys."""
+    for taken in ("stamps", "gateway/pi"):
+        [mistake] = mistakes(tmp_path, "  crm:\n    name: CRM", f"  {taken}:\n    name: CRM")
+        assert mistake.startswith(f'"{taken}" is what the hub calls somebody else')
+
+
 def test_a_field_is_not_both_read_and_ignored(tmp_path: Path) -> None:
     """What is ignored for good cannot be read as well."""
     assert mistakes(tmp_path, "ignore: [row_id, seat]", "ignore: [row_id, badge]") == [

@@ -1,11 +1,13 @@
 """The login of the hub's page, over real HTTP and with the real file of users."""
 
 import contextlib
+import logging
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import aiohttp
 import pytest
+import structlog
 from aiohttp import web
 
 from edgehub.hub.access import Access, AccessFile, read_access, write_access
@@ -164,6 +166,21 @@ async def test_without_users_a_page_answers_to_its_own_machine_alone(tmp_path: P
         assert (await browser.get(url + "api/board")).status == 401
         path.chmod(0o644)
         assert (await browser.get(url + "api/board")).status == 401
+
+
+@pytest.mark.asyncio
+async def test_no_log_line_holds_a_password_or_a_cookie(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """S4 at the login: at the lowest level, right and wrong."""
+    caplog.set_level(logging.DEBUG)
+    with structlog.testing.capture_logs() as lines:
+        async with guarded(tmp_path) as (url, browser, _):
+            await browser.post(url + "login", data={**FORM, "password": PASSWORD + "?"})
+            await browser.post(url + "login", data=FORM)
+            cookie = next(iter(browser.cookie_jar)).value
+            token = await csrf(browser, url)
+    assert lines, "a wrong password is told"
+    logged = repr(lines) + caplog.text
+    assert [secret for secret in (PASSWORD, cookie, token) if secret in logged] == []
 
 
 def test_the_file_holds_no_secret(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -67,6 +67,7 @@ async def test_a_minute_beside_a_marker_is_a_fact(tmp_path: Path, off_s: float) 
         assert facts[0].values["from_us"] >= began_us
         assert facts[-1].values["to_us"] <= doors.clock.wall_us
         assert sum(fact.values["to_us"] - fact.values["from_us"] for fact in facts) >= 90e6
+        assert {fact.source for fact in facts} == {"phone"}
         assert not any("level" in fact.values for fact in facts)
 
 

@@ -1,5 +1,6 @@
 """Sponsors' stamps through the HTTP door: what counts is a fact, once, and goes to the gateways."""
 
+import asyncio
 import json
 from pathlib import Path
 from typing import Any
@@ -127,16 +128,33 @@ async def test_rushing_through_the_booths_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.asyncio
-async def test_ten_thousand_replays_have_one_effect(tmp_path: Path) -> None:
-    """Judged again and again, also at once: one fact, one message (S2; the count is the long fault suite's, here 60)."""
-    import asyncio
-
+async def test_many_at_once_have_one_effect(tmp_path: Path) -> None:
+    """The same press sixty times at once: one fact, one message."""
     async with lobby(tmp_path) as doors, aiohttp.ClientSession() as session:
         booths = Booths(doors, session)
         booths.put("kim", "acme")
         verdicts = await asyncio.gather(*(booths.press(serial="DEVSTAMP-1", messageId="one") for _ in range(60)))
         assert [answer["verdict"] for _, answer in verdicts].count("confirmed") == 1
         assert (len(doors.log.of("stamp")), len(doors.greeted)) == (1, 1)
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("times", [100, pytest.param(10_000, marks=pytest.mark.long)])
+async def test_replays_and_forgeries_have_no_effect(tmp_path: Path, times: int) -> None:
+    """S2: the same message, the same stamp under new ids, an old code, a code with a changed character, again and again."""
+    async with lobby(tmp_path) as doors, aiohttp.ClientSession() as session:
+        booths = Booths(doors, session)
+        booths.put("kim", "cobalt")
+        code = screen_code(STAMPS_OF["cobalt-1"], doors.clock.wall_us)
+        await booths.press(code=code, messageId="first")
+        kept = dict(doors.log.facts)
+        changed = code[:-1] + ("a" if code[-1] != "a" else "b")
+        for number in range(times):
+            doors.clock.pass_s(301)  # as long as who forges has to wait
+            body = ({"code": code, "messageId": "first"}, {"code": code}, {"code": changed}, {"serial": f"x-{number}"})
+            assert (await booths.press(**body[number % 4]))[0] == 403
+        assert doors.log.facts == kept
+        assert len(doors.greeted) == 1
 
 
 def test_the_staff_are_told_what_is_wrong_with_their_stamps(tmp_path: Path) -> None:

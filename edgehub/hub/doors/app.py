@@ -1,6 +1,6 @@
 """The door of the phone app: installations with a token each, and the markers their phones hear.
 
-What a phone says of its place is of less trust than what gateways say: it becomes `seen` facts of the source `app`,
+What a phone says of its place is of less trust than what gateways say: it becomes `seen` facts of the source `phone`,
 which count only where no gateway saw the guest (`ledger.beneath`). Nothing of a level is kept.
 """
 
@@ -24,8 +24,10 @@ from edgehub.hub.doors.timing import RIGHT_WITHIN_US, read_time
 from edgehub.hub.fact import Fact, Identifier, Take
 from edgehub.web.secrecy import same
 
-SOURCE = "app"
-"""Of the facts, and the kind of an installation as an identifier."""
+SOURCE = "phone"
+"""Of the facts."""
+KIND = "app"
+"""Of an installation, as an identifier."""
 TOKEN_CHARACTERS = 43
 """All of SHA-256, in base 64."""
 MOST_PHONES = 10_000
@@ -59,7 +61,7 @@ class Installations:
             case ["i", key_id, installation, mac]:
                 key = self._access.now.keys.get(key_id)
                 if key is not None and key.door == APP and same(mac, self._signed(key_id, installation)):
-                    return Holder(f"app/{installation}", key.source, (Identifier(SOURCE, installation),))
+                    return Holder(f"app/{installation}", key.source, (Identifier(KIND, installation),))
         return None
 
     def _signed(self, key_id: str, installation: str) -> str:
@@ -189,5 +191,5 @@ def _fact(asked: Asked, seen: Seen) -> Fact:
         at_us=seen.from_us,
         received_us=asked.received_us,
         ids=asked.holder.ids,
-        values={"zone": seen.zone, "from_us": seen.from_us, "to_us": seen.to_us, "by": "phone"},
+        values={"zone": seen.zone, "from_us": seen.from_us, "to_us": seen.to_us},
     )
