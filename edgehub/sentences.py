@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 SENTENCES: Final[Mapping[str, str]] = {
+    "broker.found": "The broker is there.",
+    "broker.lost": "No broker, so events wait here: {why}",
     "config.applied": "The new configuration is in force: {zones} zones.",
     "config.refused": "The new configuration has mistakes; {keeping} stays in force.\n{why}",
     "config.restart_needed": "{file} changed: that needs a restart.",

@@ -77,7 +77,9 @@ class GatewayBoard:
     def _health(self) -> dict[str, Any]:
         radio = self._gateway.radio_state()
         bridges = {name: bridge.state for name, bridge in self._gateway.bridges.items()}
+        sync = self._gateway.sync
         why = [radio["why"], *(state.why for state in bridges.values()), self._gateway.store.failing or ""]
+        why.append((sync and sync.why) or "")
         return {
             "id": self._gateway.name,
             "state": "online",

@@ -82,6 +82,7 @@ class Gateway:
         self.scribe = Scribe(boot_id() if bluetooth.source == "bluez" else secrets.token_hex(16))
         self.bridges: dict[str, HueBridge] = {}
         self.sync: Sync | None = None
+        self._broker_why = ""
         self.config_state: dict[str, Any] = {"state": "applied", "hash": files.digest}
         self._files = files
         self.venue = config.venue
@@ -166,7 +167,7 @@ class Gateway:
         if installation.mqtt is None:
             return
         listeners = Listeners(
-            link=lambda connected: self.inbox.put(LinkChanged(connected)),
+            link=self._link_changed,
             profiles=lambda profiles: self.inbox.put(ProfilesChanged(profiles)),
             peer_levels=self._peer_heard,
             peer_status=self._peer_changed,
@@ -280,6 +281,16 @@ class Gateway:
             log.warning("hue.warning", bridge=nickname, why=warning)
         self._note(wire.HueState(bridge=nickname, state=state.state, why=state.why or None))
         self._tell_status()
+
+    def _link_changed(self, connected: bool) -> None:
+        self.inbox.put(LinkChanged(connected))
+        why = "" if self.sync is None else self.sync.mqtt.why
+        if why != self._broker_why:  # said once, however often it is tried
+            self._broker_why = why
+            if why:
+                log.warning("broker.lost", why=why)
+            else:
+                log.info("broker.found")
 
     def _peer_heard(self, gateway: str, levels: PeerLevels) -> None:
         self.inbox.put(PeerHeard(gateway, levels.levels))

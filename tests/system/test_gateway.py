@@ -158,6 +158,9 @@ async def test_lights_need_neither_hub_nor_broker_and_the_hub_gets_everything_la
         stay = site.stay_at_hub()
         assert stay["zone"] == "bacon"
         assert stay["left_us"] - stay["entered_us"] > 10_000_000
+        _, _, said = await site.end("gateway")
+        assert said.count("broker.lost") == 1  # however often it was tried
+        assert said.index("nothing listens there") < said.index("broker.found")
 
 
 @pytest.mark.asyncio
