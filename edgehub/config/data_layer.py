@@ -197,7 +197,7 @@ def _check_variable(name: str, variable: Mapping[str, Any], page: Page) -> None:
 
 
 def _check_source(source_id: str, source: Mapping[str, Any], variables: Mapping[str, Any], page: Page) -> None:
-    if source_id in RESERVED or "/" in source_id:
+    if source_id in RESERVED:
         mark = page.mark("sources", source_id)
         page.report(
             Mistake(mark, f'"{source_id}" is what the hub calls somebody else', "Give this source another name.")
