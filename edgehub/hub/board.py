@@ -91,6 +91,11 @@ class Board:
                 self._greeted[light.person] = light.zone, latest_us
         self._latest_us = max(self._latest_us, latest_us)
 
+    def count(self, more: Mapping[str, int]) -> None:
+        """So many more of each."""
+        for what, number in more.items():
+            self.totals[what] = self.totals.get(what, 0) + number
+
     def online(self) -> list[str]:
         """Names of the gateways that are there."""
         return [name for name, status in self._gateways.items() if status.state == "online"]

@@ -14,7 +14,7 @@ from typing import Any
 from edgehub.core.wire.fields import dump_text
 from edgehub.hub.claim import Claim, IdentityRules
 from edgehub.hub.fact import BADGE, PERSON, Fact, Identifier, Taken
-from edgehub.hub.names import Told, learn, people_of, wearers_of
+from edgehub.hub.names import Told, forget, learn, people_of, wearers_of
 from edgehub.hub.store import HubStore, Row, Transaction, clean
 
 AT_ONCE = 500
@@ -48,7 +48,7 @@ def keep(transaction: Transaction, facts: Sequence[Fact], rules: IdentityRules) 
     """Take facts in, in a transaction: into the log, and into what is known of who is who."""
     facts = [_storable(fact) for fact in facts]
     known = _known(transaction, facts)
-    log = Log(transaction, rules)
+    log = Log(transaction, rules, max((fact.received_us for fact in facts), default=0))
     taken: list[Taken] = []
     for fact in facts:
         digest = digest_of(fact)
@@ -65,9 +65,10 @@ def keep(transaction: Transaction, facts: Sequence[Fact], rules: IdentityRules) 
 class Log:
     """Facts on their way into the log, in one transaction."""
 
-    def __init__(self, transaction: Transaction, rules: IdentityRules) -> None:
+    def __init__(self, transaction: Transaction, rules: IdentityRules, now_us: int) -> None:
         self._transaction = transaction
         self._rules = rules
+        self._now_us = now_us
         [[self._event]] = transaction.select("last_event")
         self._rows: list[dict[str, Any]] = []
         self._conflicts: list[dict[str, Any]] = []
@@ -96,6 +97,17 @@ class Log:
     def write(self) -> None:
         """Keep all of it; the profiles of everybody whom it touches are behind from now on."""
         changed = learn(self._transaction, list(self._told), self._rules, self._give)
+        self._write(changed)
+
+    def forget(self, person: str) -> set[str]:
+        """Forget a guest, who is nobody from now on; the person ids that were theirs."""
+        gone, changed = forget(self._transaction, person, self._rules, self._give)
+        self._write(changed - gone)
+        self._transaction.run("forget_stale", [{"person": one} for one in gone])
+        self._transaction.run("drop_profile", [{"person": one} for one in gone])
+        return gone
+
+    def _write(self, changed: set[str]) -> None:
         self._transaction.run("insert_event", self._rows)
         self._transaction.run("note_conflict", self._conflicts)
         marks = dict.fromkeys(changed, self._event) | self._owners()
@@ -103,11 +115,8 @@ class Log:
 
     def _give(self, name: Identifier) -> Told:
         """A guest nobody has named for gateways yet gets a random id; that they are one is told like everything else."""
-        at_us = max(row["received_us"] for row in self._rows)
-        person = Identifier(PERSON, secrets.token_hex(8))
-        fact = Fact(
-            source=HUB, key=secrets.token_hex(8), type="alias", at_us=at_us, received_us=at_us, ids=(person, name)
-        )
+        now_us, ids = self._now_us, (Identifier(PERSON, secrets.token_hex(8)), name)
+        fact = Fact(source=HUB, key=secrets.token_hex(8), type="alias", at_us=now_us, received_us=now_us, ids=ids)
         told = self.add(fact, digest_of(fact))
         assert told is not None, "two names are a claim"
         return told

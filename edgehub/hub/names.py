@@ -10,9 +10,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from edgehub.core.wire.fields import MAX_INTEGER
 from edgehub.hub.badges import Handing
 from edgehub.hub.claim import Claim, IdentityRules
-from edgehub.hub.fact import BADGE, Identifier
+from edgehub.hub.fact import BADGE, PERSON, Identifier
 from edgehub.hub.identity import Cluster, Resolution, resolve
 from edgehub.hub.store import Row, Transaction
 
@@ -75,6 +76,30 @@ def clusters_of(transaction: Transaction, person: str, rules: IdentityRules) -> 
     """All guests of the component that a person id is in, each as claimed; none for an id that was never claimed."""
     components = {component for (component,) in transaction.select("components_of", person=person)}
     return _resolved(transaction, components, _claims(transaction, components), rules).clusters if components else ()
+
+
+def forget(transaction: Transaction, person: str, rules: IdentityRules, name: Name) -> tuple[set[str], set[str]]:
+    """Forget who a guest is, and everything in the log about them; their person ids, and those of who changed by it.
+
+    Claims that tie one of the guest's names to somebody else's go with them.
+    """
+    [*components] = (component for (component,) in transaction.select("components_of", person=person))
+    clusters = clusters_of(transaction, person, rules)
+    cluster = next(
+        (one for one in clusters if person in one.persons), Cluster((Identifier(PERSON, person),), (person,))
+    )
+    names = {str(one) for one in cluster.ids}
+    transaction.run("forget_events", [{"subject": name} for name in names])
+    worn = [{"subject": f"{BADGE}:{one.badge}", "since_us": one.since_us or 0} for one in cluster.badges]
+    ends = (MAX_INTEGER if one.until_us is None else one.until_us for one in cluster.badges)
+    transaction.run("forget_worn", [{**one, "until_us": end} for one, end in zip(worn, ends, strict=True)])
+    changed: set[str] = set()
+    if components:
+        told = transaction.select("claims_with", components=components)
+        gone = [{"event": event} for event, ids in told if names & set(json.loads(ids))]
+        transaction.run("drop_claim", gone)
+        changed = _Fold(transaction, rules, name).learn(_Group(set(components)))
+    return set(cluster.persons), changed
 
 
 def _says(claim: Claim) -> str:

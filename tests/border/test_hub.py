@@ -161,7 +161,8 @@ def rows(directory: Path, query: str) -> list[Any]:
 
 def sequence(directory: Path, table: str = "events", where: str = "") -> list[int]:
     """Sequence numbers of the events of gateways."""
-    return sorted(int(key.rsplit("/", 1)[1]) for (key,) in rows(directory, f"select key from {table} {where}"))
+    query = f"select key from {table} where source = 'gateway/pi' {where}"
+    return sorted(int(key.rsplit("/", 1)[1]) for (key,) in rows(directory, query))
 
 
 def modes(directory: Path) -> dict[str, str]:
@@ -225,7 +226,7 @@ async def test_poison_is_set_aside_and_acknowledged(broker: Broker, tmp_path: Pa
         await gateway.send(stored(6))
         await until(lambda: gateway.acks[-1].watermark == 6)
     assert len(rows(tmp_path, "select why from quarantine")) == 4
-    assert sequence(tmp_path, where="where type = 'badge.unknown_count'") == [1, 4, 6]
+    assert sequence(tmp_path, where="and type = 'badge.unknown_count'") == [1, 4, 6]
 
 
 @pytest.mark.asyncio
@@ -241,8 +242,8 @@ async def test_a_lone_event_that_cannot_be_read_is_acknowledged(broker: Broker, 
         await gateway.send(poison)
         await until(lambda: gateway.acks[-1].watermark == 2)
     assert [why[:20] for (why,) in rows(tmp_path, "select why from quarantine")] == ["NaN is not a number "] * 2
-    assert sequence(tmp_path, where="where type = 'badge.unknown_count'") == [1]
-    assert sequence(tmp_path, where="where type = 'unreadable'") == [2]
+    assert sequence(tmp_path, where="and type = 'badge.unknown_count'") == [1]
+    assert sequence(tmp_path, where="and type = 'unreadable'") == [2]
 
 
 def early(seq: int, event_type: str, monotonic_us: int, **body: Any) -> bytes:
@@ -264,7 +265,7 @@ async def test_events_of_an_unset_clock_are_corrected_by_an_anchor(broker: Broke
             early(2, "dwell.progress", 65 * second, **visit, dwell_s=60.0),
         )
         await until(lambda: gateway.acks)
-        assert rows(tmp_path, "select count(*) from events where at_us <> told_us") == [(0,)]
+        assert rows(tmp_path, "select count(*) from events where source = 'gateway/pi' and at_us <> told_us") == [(0,)]
         assert rows(tmp_path, "select count(*) from unanchored") == [(2,)]
         anchor = At("boot", 100 * second, base_us + 100 * second, "synced")
         if how == "topic":
@@ -281,8 +282,12 @@ async def test_events_of_an_unset_clock_are_corrected_by_an_anchor(broker: Broke
         bounds = {"entered_at": BUILD_US + 5 * second, "left_at": BUILD_US + 80 * second, "dwell_s": 75.0}
         await gateway.send(early(4, "visit.left", 90 * second, **visit, **bounds))
         await until(lambda: 4 in {high for ack in gateway.acks for _, high in (*ack.also, (0, ack.watermark))})
-        assert rows(tmp_path, "select told_us from events where key like '%/4'") == [(BUILD_US + 90 * second,)]
-        corrected = rows(tmp_path, "select at_us from events where key not like '%/3' order by key")
+        assert rows(tmp_path, "select told_us from events where source = 'gateway/pi' and key like '%/4'") == [
+            (BUILD_US + 90 * second,)
+        ]
+        corrected = rows(
+            tmp_path, "select at_us from events where source = 'gateway/pi' and key not like '%/3' order by key"
+        )
         assert corrected == [(base_us + at * second,) for at in (10, 65, 90)]
         assert hub.ledger.dwell_s(person, NOW_US) == {"bar": 75.0}
         assert rows(tmp_path, "select left_us from stays") == [(base_us + 80 * second,)]
@@ -319,7 +324,10 @@ async def test_an_event_erased_after_it_was_sent_is_no_conflict(broker: Broker, 
         await gateway.send(stored(1, "event.erased", note=""), stored(2, "event.erased", note=""))
         await until(lambda: gateway.acks and gateway.acks[-1].watermark == 2)
     assert rows(tmp_path, "select count(*) from conflicts") == [(0,)]
-    assert rows(tmp_path, "select type from events") == [("badge.unknown_count",), ("event.erased",)]
+    assert rows(tmp_path, "select type from events where source = 'gateway/pi'") == [
+        ("badge.unknown_count",),
+        ("event.erased",),
+    ]
 
 
 @pytest.mark.asyncio
@@ -369,7 +377,9 @@ async def test_the_same_identity_with_other_content_is_a_conflict(broker: Broker
         await gateway.send(stored(1, count=666), stored(2))
         await until(lambda: gateway.acks and gateway.acks[-1].watermark == 2)
     assert sequence(tmp_path, "conflicts") == [1]
-    assert json.loads(rows(tmp_path, "select body from events where key like '%/1'")[0][0]) == {"count": 1}
+    assert json.loads(
+        rows(tmp_path, "select body from events where source = 'gateway/pi' and key like '%/1'")[0][0]
+    ) == {"count": 1}
 
 
 @pytest.mark.asyncio
@@ -412,7 +422,7 @@ async def test_visits_are_kept_only_of_guests_who_agreed(broker: Broker, tmp_pat
         board = hub.board.snapshot()
         assert [(one["label"], one["zone"]) for one in board["people"]] == [("Kim", "bar")]
         assert [one["label"] for one in board["leaders"]["bar"]] == ["Kim"]
-    assert rows(tmp_path, "select subject, body is null from events order by id") == [
+    assert rows(tmp_path, "select subject, body is null from events where source = 'gateway/pi' order by id") == [
         (f"person:{person}", 0),
         (None, 1),
         (None, 1),
@@ -458,7 +468,7 @@ async def test_an_edited_registration_reaches_the_gateways(broker: Broker, tmp_p
         assert all(one.revision > before for one in news.values())
         assert person not in list(hub.ledger)
     assert rows(tmp_path, "select count(*) from stays") == [(0,)]
-    assert rows(tmp_path, "select subject from events") == [(None,)]
+    assert rows(tmp_path, "select subject from events where source = 'gateway/pi'") == [(None,)]
 
 
 @pytest.mark.asyncio
@@ -599,7 +609,7 @@ async def test_a_lamp_is_shown_as_it_is_whoever_it_is_for(broker: Broker, tmp_pa
         board = hub.board.snapshot()
         assert (board["zones"][0]["light"]["colour"], board["zones"][0]["count"]) == ("#ff0000", 0)
         assert board["people"] == []
-    assert rows(tmp_path, "select subject, body from events") == [(None, None)]
+    assert rows(tmp_path, "select subject, body from events where source = 'gateway/pi'") == [(None, None)]
 
 
 @pytest.mark.asyncio

@@ -8,7 +8,8 @@ from edgehub.core.wire import Epoch, Status
 from edgehub.core.wire.events import LightShown
 from edgehub.hub.board import GREETED_US, Board
 from edgehub.hub.ledger import Ledger, Stay
-from edgehub.hub.roster import Person, Roster
+from edgehub.hub.people import Person
+from edgehub.hub.roster import Roster
 
 NOW_US = 1_800_000_000_000_000
 ADA = Profile("ada", 1, first_name="Ada", colour="#ff8800", consent=frozenset({"lights", "offers"}))

@@ -18,12 +18,15 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any, Generic, Self, TypeVar
 
+import structlog
 from sqlalchemy import URL, Connection, TextClause, bindparam, text
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, SQLAlchemyError
 
 from edgehub.core.statements import named_statements
 from edgehub.hub.store.engines import READERS, engines, make_private
 from edgehub.hub.store.migrate import TooNewError, migrate
+
+log = structlog.get_logger("edgehub.hub")
 
 Row = tuple[Any, ...]
 Rows = Sequence[Mapping[str, Any]]
@@ -75,6 +78,8 @@ class HubStore:
         self._reading = ThreadPoolExecutor(READERS, "hub-read")
         self._waiting: asyncio.Queue[_Change[Any]] = asyncio.Queue(MOST_WAITING)
         self._keeping: asyncio.Task[None]
+        self.failing: str | None = None
+        """Why the last commit failed; None when it did not."""
 
     async def __aenter__(self) -> Self:
         if isinstance(self._database, Path):
@@ -148,14 +153,22 @@ class HubStore:
             try:
                 await self._in(self._writing, partial(self._commit, changes))
             except Exception as error:  # noqa: BLE001  # raised again in each `change`; the next may fare better
+                self._fail(error)
                 for change in changes:
                     change.failed = error
             except asyncio.CancelledError:  # the store is closing: whether it is kept, nobody is told
                 for change in changes:
                     change.future.cancel()
                 raise
+            else:
+                self.failing = None
             for change in changes:
                 change.settle()
+
+    def _fail(self, error: Exception) -> None:
+        if self.failing is None:
+            log.error("hub.store_failing", why=str(error))
+        self.failing = str(error)
 
     def _commit(self, changes: Sequence["_Change[Any]"]) -> None:
         with self._engines.writer.connect() as connection:

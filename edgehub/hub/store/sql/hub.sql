@@ -110,6 +110,9 @@ select person from people where person in :persons and erased = 0 and (remember 
 -- name: forget_stays
 delete from stays where person = :person
 
+-- name: forget_sightings
+update events set subject = null, ids = null, body = null where subject = :subject and source like 'gateway/%'
+
 -- name: forget_events
 update events set subject = null, ids = null, body = null where subject = :subject
 
@@ -146,6 +149,11 @@ select source, field, example_type, count from unmapped order by source, field
 -- name: facts_about
 select source, key, type, name, at_us, received_us, subject, ids, body from events
 where subject in :subjects order by at_us, id
+
+-- name: facts_to_fold
+-- What gateways tell of visits stands in stays.
+select source, key, type, name, at_us, received_us, subject, ids, body from events
+where subject in :subjects and type not in ('visit.entered', 'visit.left', 'visit.corrected', 'dwell.progress')
 
 -- name: names
 select kind, value, component, person from identifiers where kind in :kinds and value in :values
@@ -213,6 +221,9 @@ delete from badges where component = :component
 -- name: stale
 select person, mark from stale order by since limit :limit
 
+-- name: count_stale
+select count(*) from stale
+
 -- name: drop_stale
 delete from stale where person = :person and mark = :mark
 
@@ -228,3 +239,48 @@ select document, updated_us from profiles where person = :person
 -- name: stays_of
 select gateway, visit, person, zone, entered_us, seen_us, left_us from stays
 where person in :persons order by entered_us
+
+-- name: stays_of
+select gateway, visit, person, zone, entered_us, seen_us, left_us, start, seq from stays where person in :persons
+
+-- name: put_profile
+insert into profiles (person, document, updated_us) values (:person, :document, :updated_us)
+on conflict (person) do update set document = excluded.document, updated_us = excluded.updated_us
+
+-- name: drop_profile
+delete from profiles where person = :person
+
+-- name: profile
+select document, updated_us from profiles where person = :person
+
+-- name: put_dwell
+insert into dwell (zone, person, dwell_us) values (:zone, :person, :dwell_us)
+
+-- name: forget_dwell
+delete from dwell where person = :person
+
+-- name: people_with
+select person, revision, badge, document from people where person in :persons
+
+-- name: travelling
+select person from people where person in :persons and erased = 0
+
+-- name: last_revision
+select coalesce(max(revision), 0) from people
+
+-- name: registered
+select ids, body from events
+where source = 'registration' and type = 'identify' and ids is not null order by id
+
+-- name: claims_with
+select event, ids from claims where component in :components
+
+-- name: drop_claim
+delete from claims where event = :event
+
+-- name: forget_worn
+update events set subject = null, ids = null, body = null
+where subject = :subject and at_us >= :since_us and at_us < :until_us
+
+-- name: forget_stale
+delete from stale where person = :person

@@ -1,0 +1,106 @@
+"""The registration as a source of facts: each line says who a guest is; a guest whose line has gone is forgotten.
+
+The line names a badge. A person id is made once for a badge and stays; a later line with the same badge, after the
+first has gone, is somebody else. What a line said last stands in the log, so that only what is new is told.
+"""
+
+import json
+import secrets
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from edgehub.config import Registrant
+from edgehub.hub.claim import IdentityRules
+from edgehub.hub.fact import BADGE, PERSON, Fact, Identifier
+from edgehub.hub.facts import Log, digest_of
+from edgehub.hub.people import Person, put, tombstone
+from edgehub.hub.store import Transaction
+
+SOURCE = "registration"
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A guest of the registration, as far as it was read before."""
+
+    person: str
+    values: dict[str, Any]
+    since_us: int | None = None
+    """Of a guest of an earlier version, of whom the log says nothing yet: since when the badge is theirs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """What reading a registration changed."""
+
+    changed: int
+    forgotten: list[Person]
+    kept: int
+    """Guests who are not in it, and were kept because some line of it cannot be read."""
+
+
+def compare(
+    transaction: Transaction,
+    registrants: Iterable[Registrant],
+    rules: IdentityRules,
+    now_us: int,
+    *,
+    complete: bool,
+    need_consent: bool,
+) -> Compared:
+    """Tell what is new, and forget who is not in it any more unless it is not ``complete``."""
+    rows = {registrant.badge: registrant for registrant in registrants}
+    known = _known(transaction)
+    log = Log(transaction, rules, now_us)
+    told = 0
+    for badge, row in rows.items():
+        fact = _fact(row, known.get(badge), now_us)
+        if fact is not None:
+            log.add(fact, digest_of(fact))
+            told += 1
+    log.write()
+    missing = [one.person for badge, one in known.items() if badge not in rows]
+    gone = missing if complete else []
+    persons = sorted({person for one in gone for person in Log(transaction, rules, now_us).forget(one)})
+    forgotten = put(transaction, [tombstone(person) for person in persons], need_consent=need_consent)
+    return Compared(told + len(gone), forgotten, len(missing) - len(gone))
+
+
+def _known(transaction: Transaction) -> dict[str, Known]:
+    """Who was registered, by badge."""
+    found = {}
+    for person, _, badge, document in transaction.select("people"):
+        if badge is not None:
+            found[badge] = Known(person, {}, json.loads(document)["badges"][-1]["from"])
+    for ids, body in transaction.select("registered"):
+        names = dict(text.split(":", 1) for text in json.loads(ids))
+        found[names[BADGE]] = Known(names[PERSON], json.loads(body))
+    return found
+
+
+def _fact(row: Registrant, known: Known | None, now_us: int) -> Fact | None:
+    """What a line says, unless it said so before. What it says no more is told as nothing, or it would be believed on."""
+    said: dict[str, Any] = {"first_name": row.first_name, "colour": row.colour, "bands": list(row.bands)}
+    said["consent"] = sorted(row.consent)
+    before = {} if known is None else known.values
+    if known is not None and known.since_us is None and _told(said) == _told(before):
+        return None
+    values = {
+        name: value or ([] if name == "bands" else "") for name, value in said.items() if value or before.get(name)
+    }
+    person = secrets.token_hex(8) if known is None else known.person
+    since_us = now_us if known is None or known.since_us is None else known.since_us
+    return Fact(
+        source=SOURCE,
+        key=f"{row.badge}/{now_us}",
+        type="identify",
+        at_us=since_us,
+        received_us=now_us,
+        ids=(Identifier(PERSON, person), Identifier(BADGE, row.badge)),
+        values={**values, "consent": said["consent"]},
+    )
+
+
+def _told(values: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if value}

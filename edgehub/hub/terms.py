@@ -1,0 +1,52 @@
+"""The terms on which guests are folded: what the venue's files say of zones, kinds of names, trust and attributes."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, tzinfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from edgehub.config.data_layer import DataLayerSettings
+from edgehub.core.venue import Venue
+from edgehub.hub.belief import Trust
+from edgehub.hub.claim import IdentityRules, KindRule
+from edgehub.hub.definition import Definition
+from edgehub.hub.periods import Calendar
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """As of now; another edit of a file is another of these."""
+
+    venue: Venue
+    rules: IdentityRules = field(default_factory=IdentityRules)
+    trust: Trust = field(default_factory=Trust)
+    definitions: Sequence[Definition] = ()
+
+    @property
+    def calendar(self) -> Calendar:
+        """The venue's days. Made anew for each guest: it remembers where it looked last."""
+        return Calendar(timezone_of(self.venue))
+
+
+def timezone_of(venue: Venue) -> tzinfo:
+    """Of the event; UTC where it is none."""
+    try:
+        return ZoneInfo(venue.event.timezone)
+    except (ZoneInfoNotFoundError, ValueError):
+        return UTC
+
+
+def rules_of(settings: DataLayerSettings) -> IdentityRules:
+    """What data_layer.yaml says of the kinds of names."""
+    kinds = (KindRule(one.kind, one.most, shared=one.shared, blocked=one.blocked) for one in settings.kinds)
+    return IdentityRules(*kinds)
+
+
+def trust_of(settings: DataLayerSettings) -> Trust:
+    """What data_layer.yaml says of sources, and of how long a value holds."""
+    variables = settings.variables.values()
+    return Trust(
+        fresh_for_s={one.name: one.fresh_for_s for one in variables if one.fresh_for_s is not None},
+        priority={source.id: source.priority for source in settings.sources.values()},
+        consent=frozenset({"consent"} | {one.name for one in variables if one.type == "consent"}),
+    )
