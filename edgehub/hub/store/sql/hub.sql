@@ -284,3 +284,7 @@ where subject = :subject and at_us >= :since_us and at_us < :until_us
 
 -- name: forget_stale
 delete from stale where person = :person
+
+-- name: dwell_of
+select dwell.person, dwell.dwell_us from dwell join people on people.person = dwell.person and people.remember = 1
+where dwell.zone = :zone order by dwell.dwell_us desc limit :limit
