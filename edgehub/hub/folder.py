@@ -118,7 +118,7 @@ def _fold(transaction: Transaction, person: str, mark: int, terms: Terms, now_us
     cluster = claimed or Cluster((Identifier(PERSON, person),), (person,))
     names = [*cluster.ids, *(Identifier(BADGE, one.badge) for one in cluster.badges)]
     facts = facts_of(transaction.select("facts_to_fold", subjects=[str(name) for name in names]))
-    stays = [Stay(*row) for row in transaction.select("stays_of", persons=cluster.persons)]
+    stays = [Stay(*row) for row in transaction.select("stays_to_fold", persons=cluster.persons)]
     guest = fold(
         cluster,
         facts,

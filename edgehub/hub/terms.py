@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from edgehub.config.data_layer import DataLayerSettings
 from edgehub.core.venue import Venue
 from edgehub.hub.belief import Trust
-from edgehub.hub.claim import IdentityRules, KindRule
+from edgehub.hub.claim import IdentityRules
 from edgehub.hub.definition import Definition
 from edgehub.hub.periods import Calendar
 
@@ -34,12 +34,6 @@ def timezone_of(venue: Venue) -> tzinfo:
         return ZoneInfo(venue.event.timezone)
     except (ZoneInfoNotFoundError, ValueError):
         return UTC
-
-
-def rules_of(settings: DataLayerSettings) -> IdentityRules:
-    """What data_layer.yaml says of the kinds of names."""
-    kinds = (KindRule(one.kind, one.most, shared=one.shared, blocked=one.blocked) for one in settings.kinds)
-    return IdentityRules(*kinds)
 
 
 def trust_of(settings: DataLayerSettings) -> Trust:

@@ -240,7 +240,7 @@ select document, updated_us from profiles where person = :person
 select gateway, visit, person, zone, entered_us, seen_us, left_us from stays
 where person in :persons order by entered_us
 
--- name: stays_of
+-- name: stays_to_fold
 select gateway, visit, person, zone, entered_us, seen_us, left_us, start, seq from stays where person in :persons
 
 -- name: put_profile
@@ -249,9 +249,6 @@ on conflict (person) do update set document = excluded.document, updated_us = ex
 
 -- name: drop_profile
 delete from profiles where person = :person
-
--- name: profile
-select document, updated_us from profiles where person = :person
 
 -- name: put_dwell
 insert into dwell (zone, person, dwell_us) values (:zone, :person, :dwell_us)
