@@ -576,7 +576,7 @@ async def test_a_new_hub_outruns_the_revisions_gateways_know(broker: Broker, tmp
         await kim(gateway)
         gateway.pages.clear()
         await gateway.ask(500)
-        await until(lambda: gateway.pages)
+        await until(lambda: gateway.pages and gateway.pages[-1].upto > 500)
         assert sorted(one.revision for one in gateway.pages[-1].profiles) == [501, 502, 503]
 
 
