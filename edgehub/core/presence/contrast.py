@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import combinations
 from typing import NamedTuple
 
+from edgehub.core.presence import lanes
 from edgehub.core.presence.model import MOST_SENT, Model
 from edgehub.core.presence.neighbourhood import Neighbourhood
 from edgehub.core.presence.survey import Place, Reading, Survey
@@ -67,7 +68,7 @@ class _Ear:
     def _by_zone(self, reading: Reading) -> Mapping[str | None, float]:
         best: dict[str | None, float] = {}
         heard = {name: (level_dbm, 1) for name, level_dbm in reading.levels.items()}
-        likelihood = self._near.likelihood(heard, min(reading.sent, MOST_SENT))
-        for zone, light in zip(self._near.zones, likelihood, strict=True):
-            best[zone] = max(light, best.get(zone, light))
+        row = self._near.unlikelihood(heard, min(reading.sent, MOST_SENT))
+        for zone, unlikely in zip(self._near.zones, lanes.unpack(row, len(self._near.zones)), strict=True):
+            best[zone] = max(-unlikely, best.get(zone, -unlikely))
         return best

@@ -7,8 +7,8 @@ receivers, levels and packets.
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from operator import add
 
+from edgehub.core.presence import lanes
 from edgehub.core.presence.model import LEVELS, QUIETEST_DBM, Model
 from edgehub.core.presence.survey import Place
 
@@ -22,19 +22,23 @@ ZONE_COST, SPOT_COST, DEPART_COST, ARRIVE_COST = 5.0, 1.5, 4.5, 2.5
 ROUND_ABOVE = 0.5 - QUIETEST_DBM  # added before cutting off: whole dB above the quietest level
 MOST_PATTERNS = 2_000  # some 0.3 MB; 12 receivers make twice as many, and nobody hears most of them
 
-Row = tuple[float, ...]
+EVEN = 4 * lanes.ONE_NAT
+"""What the best place scores: the less the better, and the farthest gap lets no place score less than nothing (`ease`)."""
+LEAST_NAT = 20.0  # a level is no less likely than e to this: a hundred of them, times the news, stay within a lane
+
 Pattern = tuple[int | str, ...]
 """How many packets were sent, and the receivers that heard any of them."""
 
 
 class Neighbourhood:
-    """Places in a fixed order, and rows of log-likelihoods in that order.
+    """Places in a fixed order, and rows of how unlikely each of them makes what was heard: lanes in that order.
 
     What a step hears is weighed by a row for who heard it at all, out of so many packets, and a row for each level.
     """
 
     __slots__ = (
         "_levels",
+        "_lifted",
         "_model",
         "_patterns",
         "audible",
@@ -42,10 +46,14 @@ class Neighbourhood:
         "costs",
         "covers",
         "deaf",
+        "even",
+        "farthest",
+        "guards",
         "hidden",
         "home",
-        "order",
+        "ones",
         "places",
+        "whole",
         "zones",
     )
 
@@ -55,58 +63,74 @@ class Neighbourhood:
         self.deaf = deaf
         self.home = home
         self.zones = tuple(place.zone for place in places)
-        self.order = tuple(range(len(places)))
-        self.costs = tuple(tuple(_cost(here, there) for there in places) for here in places)
-        """Row of what it costs to come from this place to each other; nobody comes from where he is."""
+        self.ones = lanes.pack(1 for _ in places)
+        self.guards = self.ones * lanes.GUARD
+        self.whole = self.ones * (lanes.LANE >> lanes.NAT_BITS)
+        """What is left of a lane that was divided by ONE_NAT: its neighbour's remainder stands above."""
+        self.even = self.ones * EVEN
+        """The scores of a badge that may be anywhere."""
+        costs = [[_cost(here, there) for there in places] for here in places]
+        self.costs = tuple(lanes.pack(min(lanes.fixed(cost) + EVEN, lanes.MOST) for cost in row) for row in costs)
+        """What a badge scores that has just come from this place to each other; nobody comes from where he is."""
+        self.farthest = max((cost for cost in costs[0] if cost < math.inf), default=0.0)
         silences = [model.silence(place, deaf) for place in places]
-        self.base = tuple(zip(*(silence.by_sent for silence in silences), strict=True))
+        self.base = tuple(_row(column) for column in zip(*(silence.by_sent for silence in silences), strict=True))
         """Row for packets that nobody heard, by how many there were."""
         self.audible = tuple(silence.audible for silence in silences)
         self.hidden = bool(deaf) and not all(self.audible)
         self.covers: dict[str, bool] = {}
         """Receiver → whether a badge that it hears loudest may be followed here."""
-        self._patterns: dict[Pattern, Row] = {}
-        self._levels: dict[str, dict[int, Row]] = {name: {} for name in model.receivers}
+        self._patterns: dict[Pattern, int] = {}
+        self._levels: dict[str, dict[int, int]] = {name: {} for name in model.receivers}
         """Receiver → level above the quietest, dB → row."""
+        self._lifted: dict[int, tuple[int, ...]] = {}
 
-    def likelihood(self, heard: Mapping[str, Sequence[float]], sent: int) -> Iterable[float]:
-        """Log-likelihood of each place, up to a constant, of what was heard and of everybody else's silence. HOT PATH.
+    def unlikelihood(self, heard: Mapping[str, Sequence[float]], sent: int) -> int:
+        """How unlikely each place makes what was heard, and everybody else's silence: a row. HOT PATH.
 
         Args:
             heard: receiver → (sum of dBm, packets).
             sent: how many packets every receiver had a chance to hear, up to MOST_SENT.
         """
         pattern: Pattern = (sent, *heard)
-        row: Iterable[float] = self._patterns.get(pattern) or self._pattern(sent, pattern)
+        row = self._patterns.get(pattern) or self._pattern(sent, pattern)
         for receiver, (total_dbm, n) in heard.items():
             rows = self._levels.get(receiver)
             if rows is not None:
                 level = int(total_dbm / n + ROUND_ABOVE)
-                row = map(add, row, rows.get(level) or self._level(receiver, level))
+                row += rows.get(level) or self._level(receiver, level)
         return row
 
-    def _pattern(self, sent: int, pattern: Pattern) -> Row:
+    def places_of(self, guards: int) -> tuple[int, ...]:
+        """The places whose guards these are."""
+        found = self._lifted.get(guards)
+        if found is None:
+            guarded = lanes.unpack(guards, len(self.places))
+            found = self._lifted[guards] = tuple(place for place, guard in enumerate(guarded) if guard)
+        return found
+
+    def _pattern(self, sent: int, pattern: Pattern) -> int:
         """The row for being heard by these receivers and by no other."""
         if len(self._patterns) >= MOST_PATTERNS:
             self._patterns.clear()
-        rows = [self.base[sent], *(self._caught(name, sent) for name in pattern[1:] if name in self._levels)]
-        row = self._patterns[pattern] = tuple(sum(column) for column in zip(*rows, strict=True))
+        silent = [self._model.silence(place, self.deaf).by_sent[sent] for place in self.places]
+        columns = [silent, *(self._caught(name, sent) for name in pattern[1:] if name in self._levels)]
+        row = self._patterns[pattern] = _row(sum(column) for column in zip(*columns, strict=True))
         return row
 
-    def _caught(self, receiver: str, sent: int) -> Row:
-        """The row for being heard by this receiver instead of not."""
-        sounds = [self._model.sound(place, receiver) for place in self.places]
+    def _caught(self, receiver: str | int, sent: int) -> list[float]:
+        """Log-likelihoods of being heard by this receiver instead of not."""
+        sounds = [self._model.sound(place, str(receiver)) for place in self.places]
         if receiver in self.deaf:  # nothing was counted for its silence
-            return tuple(sound.heard[sent] for sound in sounds)
-        return tuple(sound.heard[sent] - sound.silence[sent] for sound in sounds)
+            return [sound.heard[sent] for sound in sounds]
+        return [sound.heard[sent] - sound.silence[sent] for sound in sounds]
 
-    def _level(self, receiver: str, level: int) -> Row:
+    def _level(self, receiver: str, level: int) -> int:
         """The row for this level, if heard."""
         level = min(max(level, 0), len(LEVELS) - 1)
-        density = [self._model.sound(place, receiver).density[level] for place in self.places]
-        # Places that sound alike share one float: less for the processor's cache to hold.
-        alike: dict[float, float] = {}
-        row = self._levels[receiver][level] = tuple(alike.setdefault(one, one) for one in density)
+        row = self._levels[receiver][level] = _row(
+            self._model.sound(place, receiver).density[level] for place in self.places
+        )
         return row
 
 
@@ -150,6 +174,13 @@ class Neighbourhoods:
             ranked = tuple(sorted(places, key=lambda place: -self.model.prominence(place, home)))
             self._ranked[home] = ranked
         return ranked
+
+
+def _row(log_likelihoods: Iterable[float]) -> int:
+    """Lanes of how much less likely each place is than the likeliest, and one more, so that no row is zero."""
+    found = list(log_likelihoods)
+    best = max(found)
+    return lanes.pack(lanes.fixed(min(best - one, LEAST_NAT)) + 1 for one in found)
 
 
 def _cost(here: Place, there: Place) -> float:

@@ -107,7 +107,7 @@ class Presence:
         track.learn_interval(at)
         track.decider = receiver if n == 1 else ""
         near = self._follow(track, receiver, at)
-        track.update(near.likelihood(track.heard, min(sent, MOST_SENT)), at)
+        track.update(near.unlikelihood(track.heard, min(sent, MOST_SENT)), at)
         # In most steps nothing changes, and nothing has to be said.
         best = track.best
         settled = track.arrivals[best] is track.fixed and near.zones[best] == track.live

@@ -5,14 +5,16 @@ and its *arrival* says since when, and from where: the Viterbi recursion, with s
 so that a year in one zone takes no more room than a minute.
 """
 
-from collections.abc import Iterable
 from math import exp, inf
 
-from edgehub.core.presence.neighbourhood import Neighbourhood, ease
+from edgehub.core.presence import lanes
+from edgehub.core.presence.lanes import BITS, LANE, NAT_BITS, ONE_NAT
+from edgehub.core.presence.neighbourhood import EVEN, Neighbourhood, ease
 
 # Levels one second apart are no independent news: the same body stands in the same way for several seconds. The
 # log-likelihood of a second counts this much, and of steps further apart in proportion, up to all of it.
 NEWS_PER_S = 0.35
+NEWS = round(NEWS_PER_S * ONE_NAT)
 # Frames in 5 to 10 s are a sticker's, each second or faster a badge's: the first guess lies between.
 FIRST_INTERVAL_S, INTERVAL_MEMORY = 3.0, 16
 SHORTEST_LEAVE_S, LONGEST_LEAVE_S = 10.0, 60.0
@@ -72,7 +74,8 @@ class Track:
         self.due = self.last = self.stepped = -inf
         self.near: Neighbourhood | None = None
         """None while the badge is gone."""
-        self.scores: list[float] = []
+        self.scores = 0
+        """Lanes by place: EVEN for the best, and by how much the log-probability of the others is less."""
         self.arrivals: list[Arrival] = []
         """By place; of the best one always a Segment."""
         self.best = 0
@@ -116,14 +119,14 @@ class Track:
     def begin(self, near: Neighbourhood, at: float) -> None:
         """The badge appears: it may be anywhere in the neighbourhood."""
         self.near, self.since, self.stepped = near, at, at
-        self.scores = [0.0] * len(near.places)
+        self.scores = near.even
         self.arrivals = [(at, None)] * len(near.places)
         self.live, self.fixed, self.stay, self.horizon = None, None, None, -inf
         self._lead(0)
 
     def end(self) -> None:
         """The badge is gone; how often it sends is still known when it comes back."""
-        self.near, self.scores, self.arrivals, self.heard = None, [], [], {}
+        self.near, self.scores, self.arrivals, self.heard = None, 0, [], {}
         self.live = self.fixed = self.stay = self.armed = None
 
     def sent(self, n: int, at: float) -> int:
@@ -166,25 +169,35 @@ class Track:
 
     # --- the recursion
 
-    def update(self, likelihood: Iterable[float], at: float) -> None:
+    def update(self, unlikelihood: int, at: float) -> None:
         """One step of the recursion: stay, or come from the best place so far; then weigh the news. HOT PATH."""
-        near, best, elapsed = self.near, self.best, at - self.stepped
+        near, elapsed, scores = self.near, at - self.stepped, self.scores
         assert near is not None
-        news, gain = (NEWS_PER_S, 0.0) if elapsed <= 1.0 else (min(1.0, NEWS_PER_S * elapsed), ease(elapsed))
-        arrivals, here = self.arrivals, self.scores[best] + gain
-        arrival = (self.stepped, self.piece(best))
-        scores = []
-        for place, score, cost, light in zip(near.order, self.scores, near.costs[best], likelihood, strict=False):
-            moved = here - cost
-            if score <= moved:  # of the two ways to be here, to have just come is the better one
+        guards, moved, news = near.guards, near.costs[self.best], NEWS
+        if elapsed > 1.0:
+            news = min(ONE_NAT, int(NEWS * elapsed))
+            moved -= near.ones * int(ease(elapsed) * ONE_NAT)
+        lifted = ((scores | guards) - moved) & guards  # of the two ways to be here, to have just come is the better one
+        if lifted:
+            scores ^= (scores ^ moved) & (lifted - (lifted >> BITS - 1))
+            arrivals, arrival = self.arrivals, (self.stepped, self.piece(self.best))
+            for place in near.places_of(lifted):
                 arrivals[place] = arrival
-                scores.append(moved + news * light)
-            else:
-                scores.append(score + news * light)
-        self.scores, self.stepped = scores, at
-        best = scores.index(max(scores))
-        if best != self.best:
+        self.stepped = at
+        self._compare(scores + ((unlikelihood * news >> NAT_BITS) & near.whole))
+
+    def _compare(self, scores: int) -> None:
+        """Take scores, whichever is the best now."""
+        near = self.near
+        assert near is not None
+        guards = near.guards
+        against = (scores | guards) - (scores >> BITS * self.best & LANE) * near.ones
+        if against & guards != guards:  # one is better than the best so far
+            found = lanes.unpack(scores, len(near.places))
+            best = found.index(min(found))
+            against = (scores | guards) - found[best] * near.ones
             self._lead(best)
+        self.scores = against - guards + near.even
 
     def _lead(self, best: int) -> None:
         self.best = best
@@ -203,32 +216,35 @@ class Track:
         old = self.near
         if old is None or old is near:
             return
-        floor = self.scores[self.best] - max((cost for cost in near.costs[0] if cost < inf), default=0.0)
         pieces = [self.piece(place) for place in range(len(old.places))]
-        held = dict(zip(old.places, zip(self.scores, pieces, strict=True), strict=True))
+        scores = lanes.unpack(self.scores, len(pieces))
+        held = dict(zip(old.places, zip(scores, pieces, strict=True), strict=True))
         by_zone = {
             place.zone: both
-            for place, both in sorted(held.items(), key=lambda item: item[1][0])
+            for place, both in sorted(held.items(), key=lambda item: -item[1][0])
             if place.zone is not None
         }
-        newcomer = (floor, (self.stepped, self.piece(self.best)))
+        newcomer = (EVEN + lanes.fixed(near.farthest), (self.stepped, pieces[self.best]))
         found = [held.get(place) or by_zone.get(place.zone or "") or newcomer for place in near.places]
         self.near = near
-        self.scores = [score for score, _ in found]
         self.arrivals = [arrival for _, arrival in found]
-        self._lead(self.scores.index(max(self.scores)))
+        self._lead(0)
+        self._compare(lanes.pack(score for score, _ in found))
 
     def loudest(self) -> str:
         """The receiver that heard the badge loudest since the last step."""
         return max(self.heard, key=lambda name: self.heard[name][0] / self.heard[name][1])
 
+    def relative(self) -> list[float]:
+        """The log-probability of each place, relative to the best of all."""
+        return [(EVEN - score) / ONE_NAT for score in lanes.unpack(self.scores, len(self.arrivals))]
+
     def zone_scores(self) -> dict[str | None, float]:
         """The best score of each zone, relative to the best of all; None is elsewhere."""
         best: dict[str | None, float] = {}
         if self.near is not None:
-            top = self.scores[self.best]
-            for zone, score in zip(self.near.zones, self.scores, strict=True):
-                best[zone] = max(score - top, best.get(zone, -inf))
+            for zone, score in zip(self.near.zones, self.relative(), strict=True):
+                best[zone] = max(score, best.get(zone, -inf))
         return best
 
     def belief(self) -> dict[str, float]:
@@ -243,7 +259,7 @@ class Track:
         zones = self.near.zones
         if zones[self.best] is None or zones[self.best] == self.live or self.live is None:
             return self.piece(self.best)
-        lit = [(score, place) for place, score in enumerate(self.scores) if zones[place] == self.live]
+        lit = [(score, place) for place, score in enumerate(self.relative()) if zones[place] == self.live]
         return self.piece(max(lit)[1] if lit else self.best)
 
     def history(self) -> list[Segment]:
