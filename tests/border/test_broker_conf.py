@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from edgehub.config import MqttSettings
+from edgehub.core.wire import PeerLevels
 from edgehub.gateway.store import Store
 from edgehub.gateway.sync import Sync
 from edgehub.hub.daemon import Hub, HubSettings, run_hub
@@ -95,10 +96,19 @@ def test_a_gateway_hears_its_peers_and_the_hub(venue: Venue) -> None:
         assert {topic for topic, _ in bar.heard} == set(meant)
 
 
+def test_the_largest_messages_pass(venue: Venue) -> None:
+    """A gateway in the middle of 2,000 stickers is not thrown out for telling its neighbours what it hears."""
+    levels = PeerLevels(1.0, "ok", tuple((f"nearable:{number:027d}", -60.5, 30) for number in range(2000))).to_json()
+    assert 64 * 1024 < len(levels) < PeerLevels.LIMIT
+    with Intruder(venue.settings("pi-lounge"), "") as gateway:
+        assert gateway.say([f"{ROOT}/pi-lounge/peers/levels"], levels).popitem()[1] in {0, 16}
+        assert gateway.say([f"{ROOT}/pi-lounge/status"], b"x" * PeerLevels.LIMIT).popitem()[1] in {0, 16}
+
+
 def test_a_message_too_large_ends_the_connection(venue: Venue) -> None:
     """No certificate buys the broker's memory."""
     with Intruder(venue.settings("pi-lounge"), "") as gateway:
-        gateway._client.publish(f"{ROOT}/pi-lounge/status", b"x" * 80_000, qos=1)
+        gateway._client.publish(f"{ROOT}/pi-lounge/status", b"x" * 280_000, qos=1)
         assert gateway.wait(lambda: gateway.losses > 0)
 
 
