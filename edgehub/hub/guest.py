@@ -180,9 +180,9 @@ def _timeline(facts: Sequence[Fact], visits: Sequence[CountedVisit]) -> tuple[En
 
 
 def _entries(facts: Sequence[Fact], visits: Sequence[CountedVisit]) -> Iterator[Entry]:
-    for fact in facts:
-        if fact.type in DOORS:
-            zone = fact.values.get("zone") if fact.type == "stamp" else None
-            yield Entry(fact.at_us, fact.type, zone or fact.name, fact.source, fact.key)
-    for visit in visits:
+    """Enough of them for the timeline."""
+    for fact in [fact for fact in facts if fact.type in DOORS][-TIMELINE_ENTRIES:]:
+        zone = fact.values.get("zone") if fact.type == "stamp" else None
+        yield Entry(fact.at_us, fact.type, zone or fact.name, fact.source, fact.key)
+    for visit in visits[-TIMELINE_ENTRIES:]:
         yield Entry(visit.begin_us, "visit", visit.zone, visit.source, None, visit.end_us)

@@ -73,7 +73,26 @@ def joined(intervals: Iterable[Interval]) -> list[Interval]:
 
 def reconciled(intervals: Iterable[Interval]) -> list[Interval]:
     """Intervals of one guest, cut so that no two overlap: at each moment the latest arrival has the time."""
-    waiting = sorted((one for one in intervals if one.begin_us < one.end_us), key=lambda one: -one.begin_us)
+    begun = sorted((one for one in intervals if one.begin_us < one.end_us), key=lambda one: one.begin_us)
+    return [piece for group in _touching(begun) for piece in (group if len(group) == 1 else _cut(group))]
+
+
+def _touching(begun: Iterable[Interval]) -> Iterator[list[Interval]]:
+    """Groups of intervals that overlap or touch; most stays are alone."""
+    group: list[Interval] = []
+    end_us = 0
+    for one in begun:
+        if group and one.begin_us > end_us:
+            yield group
+            group = []
+        group.append(one)
+        end_us = one.end_us if len(group) == 1 else max(end_us, one.end_us)
+    if group:
+        yield group
+
+
+def _cut(begun: Iterable[Interval]) -> list[Interval]:
+    waiting = list(begun)[::-1]
     edges = sorted({edge for one in waiting for edge in (one.begin_us, one.end_us)})
     here: list[Interval] = []
     made: list[Interval] = []
