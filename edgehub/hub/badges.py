@@ -4,7 +4,7 @@ A badge is handed to a guest by a claim that names both, and is theirs until it 
 or swapped for another one. What was heard of it before belongs to whoever wore it then.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from edgehub.core.profile import BadgeBinding
@@ -44,12 +44,12 @@ def handings(claims: Iterable[tuple[Claim, Sequence[Identifier]]], rules: Identi
                 yield Handing(*claim.order, badge, holder, claim.worn)
 
 
-def bindings(own: Sequence[Handing], others: Iterable[Handing], most: int | None) -> tuple[BadgeBinding, ...]:
+def bindings(handed: Iterable[Handing], holders: Collection[Identifier], most: int | None) -> tuple[BadgeBinding, ...]:
     """When a guest wore which badge.
 
     Args:
-        own: badges handed to the guest.
-        others: badges handed to others; only the same badges matter.
+        handed: hand-overs in order, of the guest and of others with the same badges.
+        holders: the guest's names.
         most: as many are worn at a time; one more, and the one worn longest is not worn any more.
     """
     since: dict[str, int] = {}
@@ -60,13 +60,13 @@ def bindings(own: Sequence[Handing], others: Iterable[Handing], most: int | None
         if begun < until_us:
             made.append(BadgeBinding(badge, begun, until_us))
 
-    taken = [(one, False) for one in others if one.worn]
-    for handing, mine in sorted([*((one, True) for one in own), *taken]):
-        if not (mine and handing.worn):
+    for handing in handed:
+        mine = handing.holder in holders
+        if mine and handing.worn:
+            since.setdefault(handing.badge, handing.at_us)
+            if most is not None and len(since) > most:
+                close(next(iter(since)), handing.at_us)
+        elif mine or handing.worn:
             close(handing.badge, handing.at_us)
-            continue
-        since.setdefault(handing.badge, handing.at_us)
-        if most is not None and len(since) > most:
-            close(next(iter(since)), handing.at_us)
     made += [BadgeBinding(badge, begun) for badge, begun in since.items()]
     return tuple(sorted(made, key=lambda one: (one.since_us, one.badge)))

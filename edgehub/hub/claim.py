@@ -64,8 +64,10 @@ class IdentityRules:
 
     def names(self, ids: Iterable[Identifier]) -> tuple[Identifier, ...]:
         """Those that name a guest for good, the strongest first: these, and no others, connect guests."""
-        usable = {one for one in ids if one.kind != BADGE and self.unusable(one) is None}
-        return tuple(sorted(usable, key=self._rank))
+        usable = {
+            one for one in ids if one.kind != BADGE and (one.kind not in self._picky or self.unusable(one) is None)
+        }
+        return tuple(sorted(usable, key=self._rank) if len(usable) > 1 else usable)
 
     def subject(self, ids: Iterable[Identifier]) -> Identifier | None:
         """Whose fact it is: the strongest name, else the badge that somebody wore then; None for nobody's."""

@@ -115,7 +115,7 @@ def resolve(claims: Iterable[Claim], rules: IdentityRules, elsewhere: Iterable[H
     refused += [Refused(one.a, one.b, "cut", one.claim) for one in words if one.is_merge and one not in held]
     refused = [one for one in refused if not groups.same(one.a, one.b)] + _unusable(named, rules)
     handed = tuple(handings(named, rules))
-    clusters = _clusters(groups, named, handed, tuple(elsewhere), rules)
+    clusters = _clusters(groups, named, sorted([*handed, *elsewhere]), rules.most(BADGE))
     return Resolution(
         clusters=clusters,
         refused=_firsts(refused),
@@ -203,28 +203,24 @@ def _unusable(named: _Named, rules: IdentityRules) -> list[Refused]:
         for claim, names in named
         if names
         for one in claim.ids
-        if (why := rules.unusable(one)) is not None
+        if one not in names and (why := rules.unusable(one)) is not None
     ]
 
 
-def _clusters(
-    groups: Groups, named: _Named, handed: tuple[Handing, ...], elsewhere: tuple[Handing, ...], rules: IdentityRules
-) -> tuple[Cluster, ...]:
+def _clusters(groups: Groups, named: _Named, handed: Sequence[Handing], most: int | None) -> tuple[Cluster, ...]:
     """Groups as guests; persons and anchors by who was named first."""
     age: dict[Identifier, int] = {}
     anchors: dict[Identifier, int] = {}
     for place, (claim, names) in enumerate(named):
         for name in names:
             age.setdefault(name, place)
-        for name in names[:1] if claim.kind == "same" else ():
-            anchors.setdefault(name, place)
+        if names and claim.kind == "same":
+            anchors.setdefault(names[0], place)
     made = []
     for members in groups.all():
         persons = sorted((one for one in members if one.kind == PERSON), key=lambda one: (age[one], one))
         anchor = min((one for one in members if one in anchors), key=lambda one: (anchors[one], one), default=None)
-        own = [one for one in handed if one.holder in members]
-        others = [one for one in (*handed, *elsewhere) if one.holder not in members] if own else []
-        worn = {one.badge for one in own}
-        badges = bindings(own, (one for one in others if one.badge in worn), rules.most(BADGE))
+        worn = {one.badge for one in handed if one.holder in members}
+        badges = bindings((one for one in handed if one.badge in worn), members, most) if worn else ()
         made.append(Cluster(tuple(sorted(members)), tuple(one.value for one in persons), anchor, badges))
     return tuple(sorted(made, key=lambda cluster: cluster.ids))
