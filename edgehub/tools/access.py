@@ -24,9 +24,8 @@ examples:
 """
 
 
-def add_commands(parser: argparse.ArgumentParser) -> None:
+def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Describe `user` and `key`, below `edgehub hub`."""
-    commands = parser.add_subparsers(dest="command", metavar="", title="commands; without one, the hub runs")
     for command, named, about in (
         ("user", "NAME", "who may log in to the pages"),
         ("key", "SOURCE or ID", "who may write to the doors"),

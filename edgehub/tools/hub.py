@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edgehub.tools import access
+from edgehub.tools import access, stamps
 
 if TYPE_CHECKING:
     from sqlalchemy import URL
@@ -65,7 +65,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--tls-key", type=Path, metavar="FILE", help="the key of that certificate")
     parser.add_argument("--access", type=Path, metavar="FILE", help="users and keys (access.json, beside --db)")
     parser.add_argument("--speed", type=float, default=1.0, help="what the page says of a simulated venue's clock")
-    access.add_commands(parser)
+    commands = parser.add_subparsers(dest="command", metavar="", title="commands; without one, the hub runs")
+    access.add_commands(commands)
+    stamps.add_command(commands)
 
 
 def site_name(text: str) -> str:
@@ -121,7 +123,7 @@ def broker_settings(args: argparse.Namespace) -> "MqttSettings":
 def run(args: argparse.Namespace) -> int:
     """Run until SIGTERM or SIGINT; 0 then, 2 when it cannot start, 1 when it may start later."""
     if args.command:
-        return access.run(args)
+        return stamps.run(args) if args.command == "stamp" else access.run(args)
     if args.site is None:
         print("edgehub hub: --site is missing: the name of the site, as in the gateways' edgehub.yaml", file=sys.stderr)
         return 2

@@ -205,5 +205,5 @@ def command(path: Path, *words: str) -> int:
     import argparse
 
     parser = argparse.ArgumentParser()
-    tool.add_commands(parser)
+    tool.add_commands(parser.add_subparsers(dest="command"))
     return tool.run(parser.parse_args([*words, "--access", str(path)]))

@@ -8,9 +8,10 @@ from typing import Any
 import aiohttp
 import pytest
 
+from edgehub.cli import main
 from edgehub.config import ConfigError
 from edgehub.config.stamps import load_stamps
-from edgehub.hub.doors.stamping import once_code, screen_code
+from edgehub.hub.doors.stamping import Album, Pressed, once_code, screen_code
 from edgehub.hub.fact import PERSON, Identifier
 from edgehub.hub.ledger import Interval
 from tests.fakes.doors import STAMPS_OF, Lobby, lobby
@@ -174,6 +175,22 @@ def test_the_staff_are_told_what_is_wrong_with_their_stamps(tmp_path: Path) -> N
         "must not be written",
     ):
         assert part in text
+
+
+def test_codes_are_printed_for_cards(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """As many as asked for, each another, each good; none of a stamp without a secret."""
+    (tmp_path / "zones.yaml").write_text("version: 1\nzones: {acme: {name: Acme, sponsor: true}}\n")
+    (tmp_path / "secrets.yaml").write_text("booth: a secret of the acme booth\n")
+    (tmp_path / "secrets.yaml").chmod(0o600)
+    stamps = "{a: {zone: acme, secret: !secret booth}, b: {zone: acme, serial: S-0001}}"
+    (tmp_path / "stamps.yaml").write_text(f"version: 1\nstamps: {stamps}\n")
+    assert main(["hub", "stamp", "a", "--cards", "3", "--config", str(tmp_path)]) == 0
+    codes = capsys.readouterr().out.split()
+    album = Album(load_stamps(tmp_path, {"acme"}).stamps)
+    assert len(set(codes)) == 3
+    assert all(isinstance(album.of_code(code, 0), Pressed) for code in codes)
+    assert main(["hub", "stamp", "b", "--config", str(tmp_path)]) == 2
+    assert 'no stamp "b" with a secret' in capsys.readouterr().err
 
 
 def test_the_shipped_stamps_are_read() -> None:

@@ -172,6 +172,8 @@ def _time(call: Mapping[str, Any], *names: str) -> int | None:
 def _types(told: Mapping[str, Any], reading: Reading) -> Mapping[str, str]:
     """Fields that nobody mapped, and what kind of thing stands in them."""
     unmapped = set(reading.unmapped)
+    if not unmapped:
+        return {}
     return {name: _JSON.get(type(value), "null") for name, value in flattened(told) if name in unmapped}
 
 
