@@ -12,6 +12,7 @@ from pathlib import Path
 
 import structlog
 
+from edgehub.config.secrets import exposed
 from edgehub.web.secrecy import hash_password, new_token, same, token_digest
 
 log = structlog.get_logger("edgehub.hub")
@@ -82,8 +83,8 @@ class Access:
 def read_access(path: Path) -> Access:
     """What the file says; nothing when there is none. Raises AccessError."""
     try:
-        if path.stat().st_mode & 0o077:
-            raise AccessError(f"{path}: others on this machine may read this file. Run: chmod 600 {path}")
+        if (how := exposed(path)) is not None:
+            raise AccessError(f"{path}: others on this machine may read this file ({how}). Run: chmod 600 {path}")
         raw = json.loads(path.read_text("utf-8"))
         keys = {key_id: WriteKey(**key) for key_id, key in raw["keys"].items()}
         return Access(dict(raw["users"]), keys, raw["seal"])

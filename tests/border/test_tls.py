@@ -45,3 +45,11 @@ def test_a_certificate_comes_with_its_key(tmp_path: Path) -> None:
     """One without the other is said at the start."""
     with pytest.raises(ListenError, match="needs its key"):
         Listen.parse("127.0.0.1:0", tmp_path / "server.crt")
+
+
+def test_a_key_that_others_may_read_is_refused(listen: Listen) -> None:
+    """With what to do about it."""
+    assert listen.key is not None
+    listen.key.chmod(0o640)
+    with pytest.raises(PermissionError, match="chmod 600"):
+        listen.context()
