@@ -18,6 +18,7 @@ from edgehub.hub.belief import Trust
 from edgehub.hub.board import Board
 from edgehub.hub.claim import IdentityRules
 from edgehub.hub.clocks import Clocks
+from edgehub.hub.definition import usual
 from edgehub.hub.fact import Fact, Taken
 from edgehub.hub.facts import Facts
 from edgehub.hub.folder import Folder
@@ -154,7 +155,7 @@ class Hub:
 
     def _terms(self) -> Terms:
         trust = Trust() if self._layer is None else trust_of(self._layer.now.settings)
-        return Terms(venue=self.venue, rules=self.rules, trust=trust)
+        return Terms(venue=self.venue, rules=self.rules, trust=trust, definitions=usual(self.venue))
 
     def _apply(self, venue: Venue) -> None:
         """Another zones.yaml is in force."""

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from edgehub.core.venue import Venue
 from edgehub.hub.periods import Period
 
 Kind = Literal["count", "total stay", "longest", "first", "last", "set", "most frequent", "score", "timeline"]
@@ -62,3 +63,17 @@ class Definition:
             raise ValueError(f"{self.name}: only visits can be counted per visit")
         if self.within_s is not None and self.kind != "count":
             raise ValueError(f"{self.name}: only a count has a rate")
+
+
+def usual(venue: Venue) -> tuple[Definition, ...]:
+    """What is counted of every guest, whatever rules there are."""
+    everywhere = (
+        Definition(name="first_seen", kind="first", of=Visits(), per="ever"),
+        Definition(name="last_seen", kind="last", of=Visits(), per="ever"),
+        Definition(name="stay_by_day", kind="total stay", of=Visits(), per="day"),
+        Definition(name="stay_by_night", kind="total stay", of=Visits(), per="night"),
+        Definition(name="zones", kind="set", of=Visits()),
+        Definition(name="favourite_zone", kind="most frequent", of=Visits()),
+    )
+    stamped = Definition(name="sponsors", kind="set", of=Told("stamp", variable="zone", silence_is_none=True))
+    return (*everywhere, stamped) if any(zone.sponsor for zone in venue.zones.values()) else everywhere

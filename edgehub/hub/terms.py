@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, tzinfo
+from datetime import UTC, date, tzinfo
+from functools import lru_cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from edgehub.config.data_layer import DataLayerSettings
-from edgehub.core.venue import Venue
+from edgehub.core.venue import Venue, VenueEvent
 from edgehub.hub.belief import Trust
 from edgehub.hub.claim import IdentityRules
 from edgehub.hub.definition import Definition
@@ -24,14 +25,20 @@ class Terms:
 
     @property
     def calendar(self) -> Calendar:
-        """The venue's days. Made anew for each guest: it remembers where it looked last."""
-        return Calendar(timezone_of(self.venue))
+        """The venue's days."""
+        return calendar_of(self.venue.event)
 
 
-def timezone_of(venue: Venue) -> tzinfo:
+@lru_cache(maxsize=8)  # it remembers what it looked up, and is asked for with every guest
+def calendar_of(event: VenueEvent) -> Calendar:
+    """The days of an event, in its own time."""
+    return Calendar(timezone_of(event), sorted(map(date.fromisoformat, event.days)))
+
+
+def timezone_of(event: VenueEvent) -> tzinfo:
     """Of the event; UTC where it is none."""
     try:
-        return ZoneInfo(venue.event.timezone)
+        return ZoneInfo(event.timezone)
     except (ZoneInfoNotFoundError, ValueError):
         return UTC
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
+from edgehub.config.data_layer import load_data_layer
 from edgehub.core.profile import Profile
 from edgehub.core.venue import Privacy, Venue, Zone
 from edgehub.core.wire import At, Epoch, Identity, SiteTopics, Stamp, shed_class
@@ -15,7 +16,7 @@ from edgehub.core.wire.envelope import batch, draft, place
 from edgehub.hub.access import Access, write_access
 from edgehub.hub.daemon import Hub, HubSettings, run_hub
 from edgehub.hub.doors.known import StoreGuests
-from edgehub.hub.doors.opening import DoorSettings, Layer
+from edgehub.hub.doors.opening import DoorSettings, Layer, identity_rules
 from edgehub.hub.fact import Identifier
 from edgehub.hub.roster import Person
 from edgehub.hub.store import HubStore
@@ -96,3 +97,11 @@ def visit(person: str) -> bytes:
     }
     at = At("boot", 1, now_us, "synced")
     return batch([place(draft("visit.left", shed_class("visit.left"), at, body), Identity(Epoch(1, "0123456789abcdef"), 0, 1))], "pi")  # fmt: skip
+
+
+def test_lists_and_the_staff_hand_out_badges_and_an_app_does_not() -> None:
+    """Of the shipped data_layer.yaml: what a guest types into the app must not take somebody's badge."""
+    desks = identity_rules(load_data_layer(SHIPPED / "data_layer.yaml")).desks
+    assert desks is not None
+    assert {"registration", "staff", "crm"} <= set(desks)
+    assert "app" not in desks

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from edgehub.core.venue import Venue, Zone
 from edgehub.hub.attributes import UNKNOWN, Attribute, Evidence, Unknown, Value, evaluate
-from edgehub.hub.definition import Definition, Told, Visits
+from edgehub.hub.definition import Definition, Told, Visits, usual
 from edgehub.hub.fact import Fact
 from edgehub.hub.ledger import Stay
 from edgehub.hub.periods import Calendar, Period
@@ -314,6 +315,25 @@ def test_no_minute_is_counted_twice(stays: list[Stay]) -> None:
     minute = timedelta(minutes=1) // timedelta(microseconds=1)
     there = {m for one in stays for m in range(one.entered_us // minute, (one.left_us or 0) // minute)}
     assert counted == len(there) * 60
+
+
+def test_what_is_counted_of_every_guest() -> None:
+    """Without a rule; and stamps where there are sponsors. Of tonight nobody knows yet."""
+    kim = stay("bar", at("22:00"), 180), stay("bacon", at("09:00", "2026-11-24"), 10)
+    counted = {
+        one.name: folded(one, *kim).value() for one in usual(Venue({"acme": Zone("acme", "Acme", sponsor=True)}))
+    }
+    assert counted["stay_by_night"].value() is UNKNOWN
+    assert what(counted.pop("stay_by_night").value("2026-11-23")) == 3 * 3600
+    assert {name: what(one.value()) for name, one in counted.items()} == {
+        "first_seen": at("22:00"),
+        "last_seen": at("09:10", "2026-11-24"),
+        "stay_by_day": 3600 + 600,
+        "zones": ("bacon", "bar"),
+        "favourite_zone": "bacon",
+        "sponsors": (),
+    }
+    assert "sponsors" not in {one.name for one in usual(Venue({"bar": Zone("bar", "Bar")}))}
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from edgehub.core.wire import Stamp
 from edgehub.hub.access import AccessFile
 from edgehub.hub.claim import IdentityRules, KindRule
 from edgehub.hub.data_layer import DataLayer
+from edgehub.hub.desk import SOURCE as STAFF
 from edgehub.hub.doors.app import Installations, PhoneApp
 from edgehub.hub.doors.collector import Collector
 from edgehub.hub.doors.drop import Drop, Report
@@ -24,6 +25,7 @@ from edgehub.hub.doors.known import StoreGuests, Unmapped, held_stamps
 from edgehub.hub.doors.stamps import HELD_FOR_US, Stamps
 from edgehub.hub.fact import Take
 from edgehub.hub.follow import follow
+from edgehub.hub.registration import SOURCE as REGISTRATION
 from edgehub.hub.store import HubStore
 from edgehub.web.listen import Listen
 from edgehub.web.serving import serving
@@ -87,8 +89,10 @@ class Layer:
 
 
 def identity_rules(settings: DataLayerSettings) -> IdentityRules:
-    """What data_layer.yaml says of the kinds of identifiers."""
-    return IdentityRules(*(KindRule(one.kind, one.most, one.shared, tuple(one.blocked)) for one in settings.kinds))
+    """What data_layer.yaml says of the kinds of identifiers; lists and the staff hand out badges, an app does not."""
+    kinds = (KindRule(one.kind, one.most, one.shared, tuple(one.blocked)) for one in settings.kinds)
+    lists = (source.id for source in settings.sources.values() if source.door == "file")
+    return IdentityRules(*kinds, desks={REGISTRATION, STAFF, *lists})
 
 
 class Doors:
