@@ -320,9 +320,7 @@ def test_no_minute_is_counted_twice(stays: list[Stay]) -> None:
 def test_what_is_counted_of_every_guest() -> None:
     """Without a rule; and stamps where there are sponsors. Of tonight nobody knows yet."""
     kim = stay("bar", at("22:00"), 180), stay("bacon", at("09:00", "2026-11-24"), 10)
-    counted = {
-        one.name: folded(one, *kim).value() for one in usual(Venue({"acme": Zone("acme", "Acme", sponsor=True)}))
-    }
+    counted = {one.name: folded(one, *kim) for one in usual(Venue({"acme": Zone("acme", "Acme", sponsor=True)}))}
     assert counted["stay_by_night"].value() is UNKNOWN
     assert what(counted.pop("stay_by_night").value("2026-11-23")) == 3 * 3600
     assert {name: what(one.value()) for name, one in counted.items()} == {
