@@ -23,6 +23,7 @@ COMMANDS = {
     "guest": ("edgehub.tools.guest", "look a guest up at the hub, and say who is who"),
     "map": ("edgehub.tools.map", "draw which source fills what, and what it is used for"),
     "status": ("edgehub.tools.status", "what gateways and hub say of themselves"),
+    "outbox": ("edgehub.tools.outbox", "what waits for the hub on this Pi, and whether it is whole"),
     "replay": ("edgehub.tools.replay", "decide again what a recording heard"),
     "pki": ("edgehub.tools.pki", "certificates for the broker, the hub and every Pi"),
     "contract": ("edgehub.tools.contract", "what a hub of your own must understand: AsyncAPI, JSON Schema"),

@@ -7,6 +7,7 @@ from typing import Any, Final
 SENTENCES: Final[Mapping[str, str]] = {
     "broker.found": "The broker is there.",
     "broker.lost": "No broker, so events wait here: {why}",
+    "clock.set": "The clock of this machine was set; it is {quality} now.",
     "config.applied": "The new configuration is in force: {zones} zones.",
     "config.refused": "The new configuration has mistakes; {keeping} stays in force.\n{why}",
     "config.restart_needed": "{file} changed: that needs a restart.",
@@ -31,6 +32,7 @@ SENTENCES: Final[Mapping[str, str]] = {
     "registration.line": "A line of the registration list is wrong. {problem}",
     "registration.read": "The registration list has {guests} guests.",
     "registration.refused": "The registration list cannot be used. {why}",
+    "store.failing": "The store cannot be used yet, and is tried again: {why}",
     "store.recovered": "The store was damaged and set aside; what could be read was saved.",
     "visit.closed": "A guest left {zone} after {dwell_s}.",
 }

@@ -10,7 +10,6 @@ from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import asdict, replace
 from functools import partial
-from sqlite3 import OperationalError
 from typing import Any, assert_never
 
 import structlog
@@ -43,12 +42,13 @@ from edgehub.core.venue import Venue, ZoneLights
 from edgehub.core.wire import EventBody, PeerLevels, Status, WireError
 from edgehub.core.wire import events as wire
 from edgehub.core.wish import BackendState, Done, Report
+from edgehub.gateway.clock import Clock, boot_id
 from edgehub.gateway.hue import HueBridge, KeyFile
 from edgehub.gateway.inbox import Inbox
 from edgehub.gateway.latency import Latencies
 from edgehub.gateway.local import local_profiles
 from edgehub.gateway.radio import Radio, RadioState
-from edgehub.gateway.scribe import Scribe, boot_id
+from edgehub.gateway.scribe import Scribe
 from edgehub.gateway.service import Service
 from edgehub.gateway.store import Store, StoreInUseError
 from edgehub.gateway.sync import Listeners, Sync
@@ -79,6 +79,7 @@ class Gateway:
         self.radio_states: dict[str, RadioState] = {}
         bluetooth = config.installation.bluetooth
         self.radio = Radio(bluetooth, self.name, self.inbox.hear, self._radio_changed)
+        self.clock = Clock(boot_id())
         self.scribe = Scribe(boot_id() if bluetooth.source == "bluez" else secrets.token_hex(16))
         self.bridges: dict[str, HueBridge] = {}
         self.sync: Sync | None = None
@@ -114,18 +115,22 @@ class Gateway:
                 tasks.create_task(self._decide(), name="decide")
                 tasks.create_task(self._watch_files(), name="watch files")
                 tasks.create_task(self._keep_status(), name="keep status")
+                if self.config.installation.bluetooth.source == "bluez":  # a simulated day has a clock of its own
+                    tasks.create_task(self._watch_clock(), name="watch clock")
 
     # --- parts
 
     async def _open_store(self, stack: AsyncExitStack) -> None:
         quota = self.config.installation.storage.quota_bytes
         try:
-            self.store = await stack.enter_async_context(Store(self.config.state, boot_id=boot_id(), quota_bytes=quota))
+            store = Store(self.config.state, boot_id=boot_id(), quota_bytes=quota, clock=self.clock)
+            self.store = await stack.enter_async_context(store)
         except StoreInUseError as error:
             raise CannotStart(str(error)) from error
-        except (OSError, OperationalError) as error:
-            why = (isinstance(error, OSError) and error.strerror) or str(error)
-            raise CannotStart(f"the state folder {self.config.state} cannot be used ({why})") from error
+        except OSError as error:
+            raise CannotStart(f"the state folder {self.config.state} cannot be used ({error.strerror})") from error
+        if self.store.failing is not None:
+            log.error("store.failing", why=self.store.failing)
         if self.store.recovered is not None:
             log.error("store.recovered", **asdict(self.store.recovered))
 
@@ -179,6 +184,7 @@ class Gateway:
             gateway=self.name,
             listeners=listeners,
             status=self._status(),
+            clock=self.clock,
         )
         self.sync = await stack.enter_async_context(sync)
 
@@ -310,6 +316,8 @@ class Gateway:
             "hue": {name: asdict(bridge.state) for name, bridge in self.bridges.items()},
             "store": {"state": "failing" if self.store.failing else "ok", "why": self.store.failing or ""},
             "backlog": stats.backlog,
+            "shed": stats.shed,
+            "quarantined": stats.set_aside,
             "metrics": {
                 "heard": self.engine.sightings.heard,
                 "unknown": self.engine.sightings.unknown,
@@ -342,6 +350,14 @@ class Gateway:
             self.service.status(self._sentence())
             self.service.watchdog()
             await asyncio.sleep(min(STATUS_EVERY_S, self.service.watchdog_s or STATUS_EVERY_S))
+
+    async def _watch_clock(self) -> None:
+        """Tell the hub when the wall clock was set: by an event, which waits for it, and at once."""
+        async for at in self.clock.steps():
+            log.info("clock.set", quality=at.quality)
+            self._note(wire.ClockAnchor(**at.to_json()))
+            if self.sync is not None:
+                await self.sync.publish_anchor(at)
 
     def _sentence(self) -> str:
         people = len(self.engine.greeter.where)

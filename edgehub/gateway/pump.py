@@ -1,7 +1,8 @@
 """The pump: takes events from the outbox to the hub, in batches, until the hub says it has them.
 
 A batch that is not acknowledged is sent again after 2 to 5 s. One that has been sent three times in vain is sent event
-by event, ever more slowly and beside the window, so that an event nobody can take holds up no other.
+by event, ever more slowly and beside the window, so that an event nobody can take holds up no other. One that a hub
+does not acknowledge although it acknowledges others is poison: after some more tries it is set aside for good.
 """
 
 import asyncio
@@ -19,8 +20,11 @@ WINDOW = 20
 MOST_STUBBORN = 200
 """Events sent one by one, again and again; more than these do block."""
 STUBBORN_AFTER = 3
+POISON_AFTER = 5
+"""Tries alone, each overtaken by the acknowledgement of another event; these take some two minutes."""
 RESEND_S = (2.0, 5.0)
-SLOWEST_RESEND_S = 60.0
+SLOWEST = 12
+"""Times the longest first wait: a minute."""
 LOOK_AHEAD = WINDOW * MAX_EVENTS
 NAME_BYTES = 128
 """The gateway's name, which each event gets on its way out."""
@@ -36,8 +40,17 @@ class Outbox(Protocol):
         """Set when events were committed."""
         ...
 
+    @property
+    def rewrites(self) -> int:
+        """Grows when events that wait were changed, or wait again: copies of them are then read anew."""
+        ...
+
     async def page(self, after: int, limit: int) -> list[OutboxRow]:
         """Events that wait, in order, with ids above ``after``."""
+        ...
+
+    def set_aside(self, row: OutboxRow) -> None:
+        """Give up an event that no hub takes."""
         ...
 
 
@@ -48,6 +61,9 @@ class Batch:
     rows: list[OutboxRow]
     sent: int = 0
     due: float = 0.0
+    sent_at: float = 0.0
+    vain: int = 0
+    """How often it was overtaken: sent alone, and another event was acknowledged instead."""
 
     @property
     def is_stubborn(self) -> bool:
@@ -96,9 +112,12 @@ class Pump:
         outbox: where the events are.
         send: publishes rows of a partition; False when that did not work.
         now: real time, s.
+        resend_s: between which times, s, a batch is sent again.
     """
 
-    def __init__(self, outbox: Outbox, send: Send, now: Callable[[], float]) -> None:
+    def __init__(
+        self, outbox: Outbox, send: Send, now: Callable[[], float], *, resend_s: tuple[float, float] = RESEND_S
+    ) -> None:
         self._outbox = outbox
         self._send = send
         self._now = now
@@ -107,6 +126,8 @@ class Pump:
         self._cursor = 0
         self._open = False
         self._life = 0
+        self._rewrites = outbox.rewrites
+        self._resend_s = resend_s
         self._wake = asyncio.Event()
         self.acknowledged_at: float | None = None
         """When the hub last acknowledged something new, or nothing was in flight."""
@@ -147,9 +168,16 @@ class Pump:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._listen(), name="outbox news")
             while True:
+                self._follow()
                 await self._send_again()
                 await self._send_new()
                 await self._rest()
+
+    def _follow(self) -> None:
+        """What we hold may have been erased since, or more may wait than we know of."""
+        if self._rewrites != self._outbox.rewrites:
+            self._rewrites = self._outbox.rewrites
+            self._reset()
 
     async def _listen(self) -> None:
         while True:
@@ -171,10 +199,19 @@ class Pump:
             if not self._open or batch not in self._flying:
                 continue
             self._flying.remove(batch)
+            if self._is_poison(batch):
+                self._outbox.set_aside(batch.rows[0])
+                continue
             parts = batch.alone() if batch.sent >= STUBBORN_AFTER and len(batch.rows) > 1 else [batch]
             for part in parts:
                 self.resent += len(part.rows)
                 await self._fly(part)
+
+    def _is_poison(self, batch: Batch) -> bool:
+        if len(batch.rows) > 1 or batch.sent <= STUBBORN_AFTER or self.acknowledged_at is None:
+            return False
+        batch.vain += self.acknowledged_at > batch.sent_at
+        return batch.vain >= POISON_AFTER
 
     async def _send_new(self) -> None:
         life = self._life
@@ -194,6 +231,8 @@ class Pump:
     async def _fly(self, batch: Batch) -> None:
         slower = 2 ** max(0, batch.sent - STUBBORN_AFTER)
         batch.sent += 1
-        batch.due = self._now() + min(SLOWEST_RESEND_S, random.uniform(*RESEND_S) * slower)  # noqa: S311  # jitter
+        batch.sent_at = self._now()
+        wait_s = min(SLOWEST * self._resend_s[1], random.uniform(*self._resend_s) * slower)  # noqa: S311  # jitter
+        batch.due = batch.sent_at + wait_s
         self._flying.append(batch)
         await self._send(batch.rows[0].partition, batch.rows)

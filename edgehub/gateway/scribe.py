@@ -1,32 +1,13 @@
 """The scribe: decisions of the engine, in decision time, to records for the store, with the clocks of this machine."""
 
 import time
-import uuid
 from collections.abc import Sequence
-from contextlib import suppress
-from pathlib import Path
 
 from edgehub.core.events import DropVisit, KeepVisit, Moment, Record
 from edgehub.core.record import NewEvent, OpenVisit, VisitChange, VisitGone
 from edgehub.core.visit import Visit
 from edgehub.core.wire import At
-
-SYNCHRONIZED = Path("/run/systemd/timesync/synchronized")
-"""Made by systemd-timesyncd once the wall clock has been set from the network."""
-
-
-def boot_id() -> str:
-    """Which boot of this machine: monotonic times of one boot can be compared, of two they cannot."""
-    with suppress(OSError):  # a hardened unit hides /proc/sys
-        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-    return str(uuid.uuid4())
-
-
-def clock_quality() -> str:
-    """How far the wall clock is to be trusted; "unknown" where systemd-timesyncd does not keep it."""
-    if not SYNCHRONIZED.parent.exists():
-        return "unknown"
-    return "synced" if SYNCHRONIZED.exists() else "unsynced"
+from edgehub.gateway.clock import clock_quality
 
 
 class Scribe:

@@ -21,6 +21,7 @@ from edgehub.core.wire import (
     Anchor,
     Ask,
     At,
+    Command,
     Epoch,
     HubStatus,
     Mark,
@@ -43,6 +44,7 @@ SILENT_HUB_S = 10.0
 GOODBYE_S = 0.8
 NOT_GATEWAYS = frozenset({"hub", "zones", "audiences"})
 """Names that stand where a gateway's stands in a topic."""
+REMEMBERED_COMMANDS = 256
 ASK_AGAIN_S = 30.0
 """A question to the hub that had no answer is put again."""
 
@@ -102,6 +104,7 @@ class Sync:
         gateway: our name; with client certificates, the certificate's common name.
         listeners: whom to tell of what is heard.
         status: first details of our status (see `Status.details`).
+        clock: this moment on the clocks of this machine.
     """
 
     def __init__(
@@ -113,8 +116,10 @@ class Sync:
         gateway: str,
         listeners: Listeners | None = None,
         status: Mapping[str, Any] | None = None,
+        clock: Callable[[], At] | None = None,
     ) -> None:
         self._store = store
+        self._clock = clock
         self._site = SiteTopics(site)
         self._topics = self._site.gateway(gateway)
         self._gateway = gateway
@@ -130,6 +135,7 @@ class Sync:
             (every.levels, 0),
             (self._topics.ack, 1),
             (self._topics.profiles, 1),
+            (self._topics.command, 1),
         ]
         will = Will(self._topics.status, Status("offline", self.start_id).to_json())
         self.mqtt = Mqtt(settings, gateway, subscriptions=subscriptions, will=will)
@@ -137,9 +143,12 @@ class Sync:
         self._exits = AsyncExitStack()
         self._hub: HubStatus | None = None
         self._peers: dict[str, Status] = {}
-        self._asked: dict[tuple[str, int], int] = {}
+        self._asked: set[tuple[str, int]] = set()
         self._unanswered = False
         self._ask_due = asyncio.Event()
+        self._obeyed: deque[str] = deque(maxlen=REMEMBERED_COMMANDS)
+        self.refused: Counter[str] = Counter()
+        """How many commands had no effect, by reason."""
         self.quarantine: deque[tuple[str, str]] = deque(maxlen=100)
         """Topic and reason of the last messages that could not be read."""
         self.poison: Counter[str] = Counter()
@@ -235,8 +244,15 @@ class Sync:
             await self._say_occupancy()
 
     async def _say_status(self) -> None:
-        details = {**self._details, "backlog": self._store.backlog, "why": self._details.get("why") or self.why}
-        status = Status("online", self.start_id, self._store.epoch, details).to_json()
+        details = {
+            **self._details,
+            "backlog": self._store.backlog,
+            "unreadable": sum(self.poison.values()),
+            "refused_commands": dict(self.refused),
+            "why": self._details.get("why") or self.why,
+        }
+        epoch = self._store.epoch if self._store.epoch.start else None  # the journal could not be opened yet
+        status = Status("online", self.start_id, epoch, details).to_json()
         if status != self._said and await self.mqtt.publish(self._topics.status, status, retain=True):
             self._said = status
 
@@ -276,12 +292,13 @@ class Sync:
     async def _read(self, message: Message) -> None:
         try:
             gateway, rest = self._site.read(message.topic)
-            await self._take(gateway, rest, message.payload)
+            await self._take(gateway, rest, message)
         except WireError as error:
             self.poison[str(error)[:80] if len(self.poison) < 100 else "other"] += 1
             self.quarantine.append((message.topic, str(error)))
 
-    async def _take(self, gateway: str, rest: str, payload: bytes) -> None:
+    async def _take(self, gateway: str, rest: str, message: Message) -> None:
+        payload = message.payload
         match rest:
             case "status" if gateway == "hub":
                 self._take_hub(HubStatus.read(payload))
@@ -290,9 +307,11 @@ class Sync:
             case "peers/levels" if gateway != self._gateway:
                 self._listeners.peer_levels(gateway, PeerLevels.read(payload))
             case "down/ack":
-                await self._take_ack(Ack.read(payload))
+                self._take_ack(Ack.read(payload))
             case "down/profiles":
                 await self._take_profiles(ProfilesPage.read(payload))
+            case "down/command":
+                self._take_command(Command.read(payload), retained=message.retained)
 
     def _take_hub(self, hub: HubStatus) -> None:
         before, self._hub = self._hub, hub
@@ -327,22 +346,45 @@ class Sync:
             return
         self._unanswered = True
         marks = self._store.marks()
-        self._asked = {(mark.epoch.nonce, mark.partition): mark.watermark for mark in marks}
+        self._asked = {(mark.epoch.nonce, mark.partition) for mark in marks}
         question = Ask(self._store.profiles_revision, tuple(marks))
         await self.mqtt.publish(self._topics.ask, question.to_json())
+        if self._clock is not None:
+            await self.publish_anchor(self._clock())
 
-    async def _take_ack(self, ack: Ack) -> None:
+    def _take_ack(self, ack: Ack) -> None:
         if self._hub is None or ack.hub_generation != self._hub.generation:
             return  # of an earlier life of the hub, which may have forgotten it since
-        believed = self._asked.pop((ack.epoch.nonce, ack.partition), 0)
-        if ack.watermark < believed:
-            await self._store.unacknowledge(ack)
-            self._pump.open()
         self._pump.take(ack)
-        self._store.acknowledge(ack)
+        if (ack.epoch.nonce, ack.partition) in self._asked:  # the answer: whatever it does not name, the hub has not
+            self._asked.discard((ack.epoch.nonce, ack.partition))
+            self._store.unacknowledge(ack)
+        else:
+            self._store.acknowledge(ack)
 
     async def _take_profiles(self, page: ProfilesPage) -> None:
-        self._unanswered = self._unanswered and page.more
+        if page.since > self._store.profiles_revision:
+            self._ask_due.set()  # one before it was lost, and somebody may have withdrawn in it
         await self._store.put_profiles(page.profiles)
+        kept = page.upto <= self._store.profiles_revision or not page.profiles
+        self._unanswered = (self._unanswered and page.more) or not kept
         if page.profiles:
             self._listeners.profiles(page.profiles)
+
+    def _take_command(self, command: Command, *, retained: bool) -> None:
+        """Do what the hub wants, once and in time; what has no effect is counted and told in the status."""
+        late = self._clock is not None and self._clock().wall_us > command.not_after_us
+        if command.id in self._obeyed:
+            return
+        if retained or late or command.do != "rebirth":
+            self.refused["retained" if retained else "late" if late else "unknown"] += 1
+            return
+        self._obeyed.append(command.id)
+        self._be_reborn()
+
+    def _be_reborn(self) -> None:
+        """Say who we are and what we have, as on a first connection."""
+        self._said = None
+        self._ask_due.set()
+        if self.hub_online:
+            self._pump.open()

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 CREDENTIAL = "edgehub-db"
 PASSWORD = f"where the password of that database stands (the credential {CREDENTIAL} of systemd, if there is one)"
+MQTT_CREDENTIAL = "mqtt_password"
+"""Of systemd's LoadCredential=; a password is never in the environment, where every child and crash report has it."""
 EPILOG = """\
 The hub takes the events of every gateway of a site, writes them down and only then acknowledges them;
 it hands out profiles of the guests in the registration file. Edits of that file and of zones.yaml are taken up
@@ -108,15 +110,36 @@ def add_broker(parser: argparse.ArgumentParser, *, host: str | None = "127.0.0.1
     parser.add_argument("--ca", metavar="FILE", help="certificate of the venue's CA; turns TLS on")
     parser.add_argument("--cert", metavar="FILE", help="our certificate")
     parser.add_argument("--key", metavar="FILE", help="its key")
-    parser.add_argument("--username", help="for a foreign broker; the password is read from $EDGEHUB_MQTT_PASSWORD")
+    parser.add_argument("--username", help="for a foreign broker")
+    parser.add_argument(
+        "--password-file",
+        type=password_in,
+        dest="password",
+        metavar="FILE",
+        help="holds the password of --username, and is its owner's alone (default: the credential mqtt_password)",
+    )
 
 
-def broker_settings(args: argparse.Namespace) -> "MqttSettings":
-    """The broker that the options name."""
+def password_in(path: str) -> str:
+    """The password in a file that nobody else may read."""
+    file = Path(path)
+    try:
+        if file.stat().st_mode & 0o077:
+            raise argparse.ArgumentTypeError(f"others on this machine may read {path}; run: chmod 600 {path}")
+        return file.read_text("utf-8").rstrip("\r\n")
+    except (OSError, UnicodeDecodeError) as error:
+        raise argparse.ArgumentTypeError(f"{path} cannot be read: {error}") from error
+
+
+def broker_settings(args: argparse.Namespace, credentials: str | None = None) -> "MqttSettings":
+    """The broker that the options name; ``credentials`` is the folder systemd made for us, unless it says otherwise."""
     from edgehub.config import MqttSettings
 
     port = args.port or (1883 if args.ca is None else 8883)
-    password = os.environ.get("EDGEHUB_MQTT_PASSWORD") if args.username else None
+    credential = Path(credentials or os.environ.get("CREDENTIALS_DIRECTORY") or "/nowhere", MQTT_CREDENTIAL)
+    password = args.password
+    if args.username and password is None and credential.is_file():
+        password = credential.read_text("utf-8").rstrip("\r\n")
     return MqttSettings(args.host, port, args.ca, args.cert, args.key, args.username, password, args.protocol)
 
 

@@ -335,3 +335,156 @@ async def test_a_full_quota_sheds_what_the_hub_has_first_and_reports_the_rest(tm
         assert not gone & here
         assert gone | here == set(range(1501, max(here) + 1))
     assert (tmp_path / "journal.db").stat().st_size <= 1024 * 1024
+
+
+@pytest.mark.asyncio
+async def test_of_states_only_what_a_later_one_overtook_is_shed(tmp_path: Path) -> None:
+    """Compaction: a full quota costs the radio's old states and keeps its newest, and samples go only afterwards."""
+
+    def state(receiver: str, number: int) -> NewEvent:
+        body = {"receiver": receiver, "state": "ok", "why": f"{number} " + "x" * 300}
+        return NewEvent("radio.state", body, None, At("b", 1, 1, "synced"))
+
+    async with open_store(tmp_path, quota_bytes=1024 * 1024) as store:
+        for start in range(0, 2200, 220):
+            assert await store.record([state(f"pi/hci{n % 4}", n) for n in range(start, start + 220)])
+        rows = [json.loads(row.payload) for row in await store.page(0, 100_000)]
+        reports = [row["body"] for row in rows if row["type"] == "store.shed"]
+        assert {report["shed_class"] for report in reports} == {"state"}
+        kept = [row["body"]["why"].split()[0] for row in rows if row["type"] == "radio.state"]
+        assert kept[-4:] == ["2196", "2197", "2198", "2199"]
+        assert store.backlog == len(rows)
+
+
+@pytest.mark.asyncio
+async def test_a_reserve_is_kept_for_what_is_vital(tmp_path: Path) -> None:
+    """When only vital events are left, ordinary ones are refused, and vital ones are still accepted."""
+    vital = NewEvent("store.corrupt", {"salvaged": 1, "lost": 0, "why": "x" * 400}, None, At("b", 1, 1, "synced"))
+    async with open_store(tmp_path, quota_bytes=1024 * 1024) as store:
+        assert await store.record([vital] * 900)
+        for _ in range(40):
+            assert await store.record([vital] * 35)
+            if not await store.record([event(1)]):
+                break
+        assert store.stats().refused > 0
+        assert await store.record([vital] * 10)
+        types = {json.loads(row.payload)["type"] for row in await store.page(0, 100_000)}
+        assert "store.corrupt" in types
+        assert "badge.unknown_count" not in types
+        assert store.failing is None
+
+
+@pytest.mark.asyncio
+async def test_classes_are_shed_in_their_order(tmp_path: Path) -> None:
+    """Diagnostics, samples, progress, visits: each only when none of the one before is left (R9)."""
+    order = ["light.shown", "zone.occupancy", "dwell.progress", "visit.left"]
+    async with open_store(tmp_path, quota_bytes=1024 * 1024) as store:
+        for number in range(10):
+            events = [NewEvent(kind, {"pad": "x" * 300}, None, At("b", number, 1, "synced")) for kind in order]
+            assert await store.record(events * 48)
+        rows = [json.loads(row.payload) for row in await store.page(0, 100_000)]
+        shed = dict.fromkeys(["diagnostic", "sample", "progress", "visit"], 0)
+        for row in rows:
+            if row["type"] == "store.shed":
+                shed[row["body"]["shed_class"]] += row["body"]["count"]
+        left = {kind: sum(row["type"] == kind for row in rows) for kind in order}
+        assert [left[kind] + gone for kind, gone in zip(order, shed.values(), strict=True)] == [480] * 4
+        assert list(shed.values()) == sorted(shed.values(), reverse=True)
+        assert shed["diagnostic"] > 400
+        assert left["visit.left"] == 480
+        gone = {
+            seq
+            for row in rows
+            if row["type"] == "store.shed"
+            for low, high in row["body"]["ranges"]
+            for seq in range(low, high + 1)
+        }
+        assert gone | {row["seq"] for row in rows} == set(range(1, rows[-1]["seq"] + 1))
+        assert store.backlog == len(rows)
+
+
+class Wall:
+    """A clock that the test sets."""
+
+    def __init__(self) -> None:
+        self.moment = At("boot", 1_000_000, 1_800_000_000_000_000, "unsynced")
+
+    def __call__(self) -> At:
+        return self.moment
+
+    def jump(self, days: int, quality: str = "unsynced") -> None:
+        wall_us = self.moment.wall_us + days * 24 * 3600 * 1_000_000
+        self.moment = At("boot", self.moment.monotonic_us + 1_000_000, wall_us, quality)
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize(("quality", "kept"), [("unsynced", 3), ("synced", 0)])
+async def test_a_clock_that_jumps_ahead_unsynchronised_deletes_nothing(tmp_path: Path, quality: str, kept: int) -> None:
+    """The replay window is a day of time that passed, not of a clock that stood in 2036 for a moment (T1)."""
+    wall = Wall()
+    async with Store(tmp_path, boot_id="boot", clock=wall) as store:
+        await store.record([event(n) for n in range(3)])
+        store.acknowledge(Ack(store.epoch, 0, 3, (), "g"))
+        await store.record([])
+        epoch = store.epoch
+    wall.jump(3650, quality)
+    async with Store(tmp_path, boot_id="boot", clock=wall) as store:
+        await store.unacknowledge(Ack(epoch, 0, 0, (), "h"))
+        assert store.backlog == kept
+
+
+@pytest.mark.asyncio
+async def test_files_of_earlier_versions_are_closed_to_others(tmp_path: Path) -> None:
+    """Databases that everybody could read are their owner's alone from the next start on."""
+    await filled(tmp_path, 3)
+    for name in ("journal.db", "profiles.db"):
+        (tmp_path / name).chmod(0o644)
+    async with open_store(tmp_path) as store:
+        assert await numbers(store) == [0, 1, 2]
+        assert set(modes(tmp_path).values()) == {"600"}
+
+
+def found_in(directory: Path, *needles: bytes) -> list[tuple[str, bytes]]:
+    """Which of these stand in which file."""
+    return [(path.name, one) for path in directory.iterdir() for one in needles if one in path.read_bytes()]
+
+
+@pytest.mark.asyncio
+async def test_of_an_erased_guest_not_a_byte_is_left(tmp_path: Path) -> None:
+    """Profile, visit, unsent, sent and set-aside events, WAL, free pages, damaged files: searched byte by byte (P2)."""
+    kim = Profile("cafe0123cafe0123", 4, (BadgeBinding("badge-of-kim"),), "Kimberley", "#ff8800")
+    person = kim.person
+
+    def visit(number: int) -> NewEvent:
+        body = {"visit": f"v{number}", "person": person if number % 3 else "somebody", "zone": "bar"}
+        return NewEvent("visit.left", body, body["person"], At("b", number, number, "synced"))
+
+    async with open_store(tmp_path) as store:
+        await store.put_profiles([kim, Profile("p2", 5, first_name="Al")])
+        await store.record([visit(n) for n in range(1, 601)], [OpenVisit("v1", person, "1042", "bar", 5, 6, 7, "boot")])
+        store.acknowledge(Ack(store.epoch, 0, 100, (), "g"))
+        await store.record([])
+        store.set_aside((await store.page(0, 1))[0])
+        await store.record([])
+        (tmp_path / "journal.db.corrupt").write_bytes(person.encode())
+        rewrites = store.rewrites
+        await store.put_profiles([Profile(person, 6, erased=True)])
+        store.record([visit(601)], [OpenVisit("v2", person, "1042", "bar", 5, 6, 7, "boot")])
+        async with asyncio.timeout(10):
+            while await store.meta("erased_revision") != "6":  # noqa: ASYNC110  # the last step of an erasure
+                await asyncio.sleep(0.05)
+        assert store.rewrites > rewrites
+        assert found_in(tmp_path, b"Kimberley", b"badge-of-kim", b"#ff8800") == []
+        assert {name for name, _ in found_in(tmp_path, person.encode())} <= {"profiles.db", "profiles.db-wal"}
+        assert await store.open_visits() == []
+        rows = [json.loads(row.payload) for row in await store.page(0, 1000)]
+        assert [row["seq"] for row in rows] == list(range(102, 604))
+        assert [row["type"] for row in rows[-3:]] == ["store.shed", "event.erased", "erasure.receipt"]
+        assert rows[-1]["body"] == {"revision": 6}
+        assert {row["body"].get("person") for row in rows if row["type"] == "visit.left"} == {"somebody"}
+    async with open_store(tmp_path) as store:
+        await store.record([visit(700)])
+        await asyncio.sleep(0.3)
+        types = [json.loads(row.payload)["type"] for row in await store.page(0, 1000)]
+        assert types.count("erasure.receipt") == 1
+        assert types[-1] == "event.erased"

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -13,7 +14,10 @@ from edgehub.core.profile import BadgeBinding, Profile
 from edgehub.core.sequence import Received
 from edgehub.core.wire import (
     Ack,
+    Anchor,
     Ask,
+    At,
+    Command,
     Envelope,
     Epoch,
     HubStatus,
@@ -49,6 +53,7 @@ class Hub:
         self.received = Received()
         self.epoch: Epoch | None = None
         self.asks: list[Ask] = []
+        self.anchors: list[Anchor] = []
         self.statuses: list[tuple[str, Status]] = []
         self.other: list[Message] = []
         self.generation = "g1"
@@ -78,6 +83,8 @@ class Hub:
                     await self.acknowledge()
             case "up/ask":
                 self.asks.append(Ask.read(message.payload))
+            case "up/anchor":
+                self.anchors.append(Anchor.read(message.payload))
             case "status" if gateway != "hub":
                 self.statuses.append((gateway, Status.read(message.payload)))
             case _:
@@ -112,6 +119,11 @@ class Heard:
         )
 
 
+def now() -> At:
+    """This moment, on a clock that is set."""
+    return At("boot", time.monotonic_ns() // 1000, time.time_ns() // 1000, "synced")
+
+
 @asynccontextmanager
 async def hub_at(broker: Broker) -> AsyncIterator[Hub]:
     async with Mqtt(broker.settings(), "hub", subscriptions=[("edgehub/v1/expo/#", 1)]) as client:
@@ -132,7 +144,7 @@ async def gateway_at(broker: Broker, directory: Path, heard: Heard | None = None
     async with AsyncExitStack() as exits:
         store = await exits.enter_async_context(Store(directory, boot_id="boot"))
         listeners = (heard or Heard()).listeners()
-        sync = Sync(broker.settings(), store, site="expo", gateway="pi", listeners=listeners)
+        sync = Sync(broker.settings(), store, site="expo", gateway="pi", listeners=listeners, clock=now)
         await exits.enter_async_context(sync)
         yield store, sync
 
@@ -214,6 +226,102 @@ async def test_a_hub_restored_from_a_backup_gets_what_it_lacks(broker: Broker, t
         await hub.acknowledge()
         await until(lambda: hub.seqs == [7, 8, 9, 10])
         await until(lambda: store.backlog == 0)
+
+
+@pytest.mark.asyncio
+async def test_a_restored_hub_gets_what_it_once_had_above_a_gap(broker: Broker, tmp_path: Path) -> None:
+    """Its watermark is the one the gateway believes in, and yet it lacks what was acknowledged above it."""
+    async with hub_at(broker) as hub, gateway_at(broker, tmp_path) as (store, _):
+        hub.answers = False
+        await hub.say()
+        await store.record([event(n) for n in range(10)])
+        await until(lambda: len(hub.seqs) == 10)
+        assert hub.epoch is not None
+        ack = Ack(hub.epoch, 0, 4, ((6, 10),), hub.generation)
+        await hub.client.publish(PI.ack, ack.to_json())
+        await until(lambda: store.backlog == 1)
+        hub.generation, hub.received, hub.answers = "g2", Received(4), True
+        hub.batches.clear()
+        await hub.say()
+        await until(lambda: len(hub.asks) == 2)
+        await hub.acknowledge()
+        await until(lambda: hub.received.watermark == 10)
+        await until(lambda: store.backlog == 0)
+
+
+@pytest.mark.asyncio
+async def test_a_hub_restored_while_the_gateway_was_away_gets_what_it_lacks(broker: Broker, tmp_path: Path) -> None:
+    """Both were started again: what it lacks of each earlier process is sent again, and nothing else."""
+    async with hub_at(broker) as hub:
+        await hub.say()
+        first: list[int] = []
+        for start in range(2):
+            async with gateway_at(broker, tmp_path) as (store, _):
+                await store.record([event(start * 100 + n) for n in range(30)])
+                await until(lambda store=store: store.backlog == 0)
+                first += hub.seqs
+                hub.batches.clear()
+                hub.received = Received()
+        assert sorted(first) == sorted([*range(1, 31)] * 2)
+        hub.generation, hub.answers = "g2", False
+        await hub.say()
+        async with gateway_at(broker, tmp_path) as (store, _):
+            await until(lambda: hub.asks and len(hub.asks[-1].marks) == 2)
+            for mark in hub.asks[-1].marks:
+                await hub.client.publish(PI.ack, Ack(mark.epoch, 0, 20, (), "g2").to_json())
+            await until(lambda: all(hub.seqs.count(seq) >= 2 for seq in range(21, 31)))
+            assert set(hub.seqs) == set(range(21, 31))
+            assert store.backlog == 20
+
+
+@pytest.mark.asyncio
+async def test_a_rebirth_is_a_birth_and_everything_that_waits(broker: Broker, tmp_path: Path) -> None:
+    """On command the gateway says who it is, asks, sends its anchor and what waits; once per command."""
+    async with hub_at(broker) as hub, gateway_at(broker, tmp_path) as (store, sync):
+        hub.answers = False
+        await hub.say()
+        await store.record([event(1)])
+        await until(lambda: hub.seqs == [1] and hub.statuses and hub.anchors)
+        births, asks, anchors = len(hub.statuses), len(hub.asks), len(hub.anchors)
+        command = Command("c1", now().wall_us + 60_000_000, "rebirth").to_json()
+        await hub.client.publish(PI.command, command)
+        await hub.client.publish(PI.command, command)
+        await until(lambda: len(hub.statuses) > births and len(hub.asks) > asks and len(hub.anchors) > anchors)
+        assert hub.seqs == [1, 1]
+        assert len(hub.asks) == asks + 1
+        assert hub.anchors[-1].at.quality == "synced"
+        assert hub.statuses[-1][1].start_id == sync.start_id
+        assert sync.refused == {}
+
+
+@pytest.mark.asyncio
+async def test_commands_that_are_late_retained_or_unknown_have_no_effect(broker: Broker, tmp_path: Path) -> None:
+    """They are counted in the status, where the hub sees them (S2)."""
+    async with hub_at(broker) as hub:
+        soon, past = now().wall_us + 60_000_000, now().wall_us - 1
+        await hub.say()
+        await hub.client.publish(PI.command, Command("c0", soon, "rebirth").to_json(), retain=True)
+        await hub.client.flush(2.0)
+        async with gateway_at(broker, tmp_path) as (_, sync):
+            await until(lambda: sync.refused["retained"])
+            await until(lambda: hub.asks)
+            asks = len(hub.asks)
+            await hub.client.publish(PI.command, Command("c1", past, "rebirth").to_json())
+            await hub.client.publish(PI.command, Command("c2", soon, "dance").to_json())
+            refused = {"retained": 1, "late": 1, "unknown": 1}
+            await until(lambda: hub.statuses[-1][1].details.get("refused_commands") == refused)
+            assert len(hub.asks) == asks
+        await hub.client.publish(PI.command, b"", retain=True)
+
+
+@pytest.mark.asyncio
+async def test_a_page_that_was_lost_is_asked_for(broker: Broker, tmp_path: Path) -> None:
+    """Somebody may have withdrawn in it: the gap in the revisions is seen at once, not at the next connection."""
+    async with hub_at(broker) as hub, gateway_at(broker, tmp_path):
+        await hub.say()
+        await until(lambda: hub.asks)
+        await hub.client.publish(PI.profiles, ProfilesPage(7, 8, False, (Profile("p", 8),)).to_json())
+        await until(lambda: len(hub.asks) == 2)
 
 
 @pytest.mark.asyncio

@@ -17,6 +17,7 @@ from edgehub.core.wire import Ack, Envelope, Epoch, Poison
 from edgehub.gateway import daemon as gateway_daemon
 from edgehub.gateway import store as gateway_store
 from edgehub.gateway.store import journal, recovery
+from edgehub.gateway.store.batch import Sequences
 from edgehub.gateway.store.database import Database
 from edgehub.gateway.store.journal import Journal
 from edgehub.gateway.sync import Sync
@@ -48,16 +49,15 @@ class HastyDatabase(Database):
 class FrugalJournal(Journal):
     """Goes on in the epoch it finds, instead of beginning its own: numbers can repeat after a rollback."""
 
-    async def _begin_epoch(self) -> None:
+    async def _begin_epoch(self, *, before: Epoch | None = None) -> None:
         found = await self._database.select("scan_epochs", 0, 2**53)
-        await super()._begin_epoch()
+        await super()._begin_epoch(before=before)
         if found:
             start, nonce, _ = found[-1]
-            mine = self.epoch
-            await self._database.write([("forget_epochs", [(mine.start + 1,)])])
-            self.epoch = Epoch(start, nonce)
+            await self._database.write([("forget_epochs", [(self.epoch.start + 1,)])])
             rows = await self._database.select("scan_outbox", 0, 2**53)
-            self._next_seq = {0: max((row[2] for row in rows if row[0] == start), default=0) + 1}
+            self._sequences = Sequences(Epoch(start, nonce))
+            self._sequences._next = {0: max((row[2] for row in rows if row[0] == start), default=0) + 1}
 
 
 class BlindJournal(Journal):
@@ -71,9 +71,9 @@ class BlindJournal(Journal):
 class ForgivingSync(Sync):
     """Thinks nothing of a hub that suddenly has less than it once acknowledged."""
 
-    async def _take_ack(self, ack: Ack) -> None:
+    def _take_ack(self, ack: Ack) -> None:
         self._asked.clear()
-        await super()._take_ack(ack)
+        super()._take_ack(ack)
 
 
 class CredulousIntake(Intake):

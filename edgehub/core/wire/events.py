@@ -194,7 +194,7 @@ class EventErased:
     """What is left of an event about a guest who was erased before it was sent: its place in the sequence."""
 
     type: ClassVar = "event.erased"
-    shed: ClassVar = "vital"
+    shed: ClassVar = "diagnostic"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

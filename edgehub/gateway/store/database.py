@@ -5,6 +5,7 @@ One connection, one transaction at a time: two tasks sharing one would roll back
 """
 
 import asyncio
+import mmap
 import os
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
@@ -58,6 +59,7 @@ class Database:
         created = not self.path.exists()
         if created:
             self.path.touch(0o600)  # guests are in it: its owner's alone, and so are the -wal and -shm SQLite makes
+        close_to_others(self.path)
         try:
             connection = await aiosqlite.connect(self.path, isolation_level=None)
         except aiosqlite.Error:
@@ -141,11 +143,41 @@ class Database:
         [(_, frames, _)] = await self.connection.execute_fetchall("pragma wal_checkpoint(passive)")
         return int(frames)
 
-    async def reopen(self) -> None:
-        """Discard a connection that saw an I/O error: what it holds in memory cannot be trusted. Raises as `open`."""
+    async def flush(self) -> None:
+        """Write the WAL into the file, whole, and sync it. Raises DatabaseError when that did not work."""
         async with self._turn:
-            await self.close()
-            await self.open()
+            [(busy, *_)] = await self.connection.execute_fetchall("pragma wal_checkpoint(truncate)")
+        if busy:
+            raise aiosqlite.OperationalError(f"{self.path.name} is read by somebody else")
+
+    async def scrub(self, needles: Sequence[bytes], *, rewrite: bool = False) -> None:
+        """Leave nothing of deleted rows in the file, its WAL and its free pages.
+
+        ``secure_delete`` overwrites what it frees but not every copy that moved within a page: where a needle is
+        still found, or when told to, the file is written anew. Raises DatabaseError when one is found even then.
+        """
+        await self.flush()
+        if not rewrite and not await asyncio.to_thread(_holds, self.path, needles):
+            return
+        async with self._turn:
+            await self.connection.execute_fetchall("vacuum")
+        await self.flush()
+        if await asyncio.to_thread(_holds, self.path, needles):
+            raise aiosqlite.OperationalError(f"{self.path.name} still holds what was erased")
+
+    async def peek(self, name: str, *values: Any) -> list[Row]:
+        """Rows of a file that cannot be opened for writing, without what is only in its WAL; none when it is no help."""
+        try:
+            async with aiosqlite.connect(f"file:{self.path}?immutable=1", uri=True) as connection:
+                return [tuple(row) for row in await connection.execute_fetchall(self._sql[name], values)]
+        except aiosqlite.Error:
+            await asyncio.sleep(0.1)  # as in `open`
+            return []
+
+    @property
+    def is_open(self) -> bool:
+        """True while there is a connection."""
+        return self._connection is not None
 
     async def close(self) -> None:
         """Close, if open; checkpoints the WAL."""
@@ -225,6 +257,26 @@ def set_aside(path: Path) -> Path:
             source.rename(target)
     sync_directory(path.parent)
     return aside
+
+
+def forget_aside(path: Path) -> None:
+    """Delete a damaged database that was set aside."""
+    for part in ("", "-wal", "-shm"):
+        path.with_name(f"{path.name}.corrupt{part}").unlink(missing_ok=True)
+
+
+def close_to_others(path: Path) -> None:
+    """Make a database its owner's alone; earlier versions let others read it."""
+    for part in ("", "-wal", "-shm"):
+        one = path.with_name(path.name + part)
+        with suppress(FileNotFoundError):
+            if one.stat().st_mode & 0o077:
+                one.chmod(0o600)
+
+
+def _holds(path: Path, needles: Sequence[bytes]) -> bool:
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        return any(data.find(needle) >= 0 for needle in needles)
 
 
 def sync_directory(directory: Path) -> None:

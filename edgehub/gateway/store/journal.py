@@ -2,30 +2,32 @@
 
 "Accepted" means that the commit returned. Events that arrive while a commit runs, or within 0.3 s of it, share the
 next one, and so do the hub's acknowledgements. When the disk refuses, the same batch is tried again, unchanged, until
-it is kept: sequences stay free of gaps and nothing is numbered twice.
+it is kept: sequences stay free of gaps and nothing is numbered twice. A disk that refuses already at the start delays
+the epoch, not the gateway.
 """
 
 import asyncio
 import json
 import secrets
-import time
 import zlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import suppress
-from dataclasses import asdict, field
 from itertools import count
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
+from edgehub.core.clock import Age
 from edgehub.core.data import dataclass
-from edgehub.core.record import NewEvent, OpenVisit, OutboxRow, VisitChange, VisitGone
-from edgehub.core.wire import Ack, At, Epoch, Identity, Mark, shed_class
-from edgehub.core.wire.envelope import draft, partition_of, place
-from edgehub.core.wire.events import StoreCorrupt
-from edgehub.core.wire.fields import dump
-from edgehub.gateway.store.database import Damaged, Database, DatabaseError, Step
+from edgehub.core.record import NewEvent, OpenVisit, OutboxRow, VisitChange
+from edgehub.core.wire import Ack, At, Epoch, EventBody, Mark
+from edgehub.core.wire.events import StoreCorrupt, StoreShed
+from edgehub.core.wire.fields import dump_text
+from edgehub.gateway.store.ballast import Ballast
+from edgehub.gateway.store.batch import Batch, Draft, Sequences, mark_rows
+from edgehub.gateway.store.database import Damaged, Database, DatabaseError, Row, Step, forget_aside
+from edgehub.gateway.store.erasure import Eraser
 from edgehub.gateway.store.recovery import Recovered, open_or_recover
-from edgehub.gateway.store.shedding import Shedding
+from edgehub.gateway.store.shedding import Shedding, report_of
 
 COMMIT_EVERY_S = 0.3
 """At most 3.3 commits a second: an SD card takes 5 to 30 ms for each, and wears."""
@@ -39,25 +41,10 @@ REPLAY_WINDOW_US = 24 * 3600 * 1_000_000
 """How long acknowledged rows stay, for a hub restored from a backup."""
 TRIM_EVERY_S = 600.0
 """The window is trimmed this often, and never while nothing happens."""
-SCHEMA_VERSION = 1
-
-
-@dataclass(slots=True)
-class _Draft:
-    event_class: str
-    partition: int
-    text: str
-
-
-@dataclass(slots=True)
-class _Batch:
-    """What the next commit writes."""
-
-    drafts: list[_Draft] = field(default_factory=list)
-    visits: list[VisitChange] = field(default_factory=list)
-    marks: dict[tuple[str, int], Ack] = field(default_factory=dict)
-    unmarks: dict[tuple[str, int], Ack] = field(default_factory=dict)
-    futures: list[asyncio.Future[bool]] = field(default_factory=list)
+ASIDE_ROWS = 1_000
+"""Events set aside; of more the oldest go."""
+UNKNOWN_EPOCH = Epoch(0, "0" * 16)
+"""Until the journal could be opened."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,51 +62,51 @@ class Stats:
     """Given up because the disk refused for so long that memory was full."""
     shed: int
     """Given up unsent because the quota was full; the hub is told which."""
+    set_aside: int
+    """Never acknowledged by a hub that acknowledged others; kept here, and the hub is told which."""
 
 
 class Journal:
     """Outbox and open visits in one file. Use as ``async with``.
 
     Args:
-        path: of the file; a damaged one is set aside, salvaged and reported, never a reason not to start.
+        path: of the file; a damaged one is set aside, salvaged and reported, never a reason not to start, and neither
+            is a full disk.
         quota_bytes: the most it may take.
         partitions: of the site.
-        boot_id: of this boot of the machine.
-        wall_us: the wall clock, µs since 1970.
+        clock: this moment on the clocks of this machine.
     """
 
-    def __init__(
-        self,
-        path: Path,
-        *,
-        quota_bytes: int,
-        partitions: int,
-        boot_id: str,
-        wall_us: Callable[[], int] = lambda: time.time_ns() // 1000,
-    ) -> None:
+    def __init__(self, path: Path, *, quota_bytes: int, partitions: int, clock: Callable[[], At]) -> None:
         self._database = Database(path, "journal", quota_bytes=quota_bytes)
+        self._ballast = Ballast(path.with_name("ballast"), quota_bytes=quota_bytes)
         self._shedding = Shedding(self._database)
+        self.eraser = Eraser(self._database)
         self._partitions = partitions
-        self._boot_id = boot_id
-        self._wall_us = wall_us
-        self._next_seq: dict[int, int] = {}
+        self._clock = clock
+        self._age = Age()
+        self._sequences: Sequences | None = None
         self._marked: dict[tuple[str, int], Mark] = {}
-        self._batch = _Batch()
+        self._batch = Batch()
+        self._room: list[Step] = []
+        """What is to be given up and could not be written yet."""
         self._wake = asyncio.Event()
         self._marks_due: asyncio.TimerHandle | None = None
         self._stop = asyncio.Event()
-        self._committed = self._acknowledged = self._commits = self._refused = 0
-        self.epoch = Epoch(0, "0" * 16)
+        self._committed = self._acknowledged = self._commits = self._refused = self._shed = self._aside = 0
+        self._trim_at = 0.0
         self.recovered: Recovered | None = None
         self.failing: str | None = None
         """Why the last commit failed, while it does."""
         self.backlog = 0
+        self.rewrites = 0
+        """Grows when rows that wait were changed: whoever holds copies of them reads them again."""
         self.news = asyncio.Event()
         """Set when rows were committed; whoever reads pages clears it."""
 
     async def __aenter__(self) -> Self:
         try:
-            await self._start()
+            await self._try_start()
         except BaseException:
             await self._database.close()  # its thread would keep the process from ending
             raise
@@ -135,36 +122,73 @@ class Journal:
             self._marks_due.cancel()
         await self._database.close()
 
+    @property
+    def epoch(self) -> Epoch:
+        """Of this process; `UNKNOWN_EPOCH` while the disk has refused ever since the start."""
+        return UNKNOWN_EPOCH if self._sequences is None else self._sequences.epoch
+
+    # --- starting ---------------------------------------------------------------------------------------------------
+
+    async def _try_start(self) -> bool:
+        """Open it and begin an epoch; False, with the reason in ``failing``, when the disk does not let us."""
+        for _ in range(2):
+            try:
+                await self._start()
+            except (DatabaseError, OSError, Damaged) as error:
+                await self._database.close()
+                self.failing = f"the journal cannot be opened: {error}; events wait in memory"
+                if not (self._ballast.disk_is_full and self._ballast.release()):
+                    return False
+            else:
+                self.failing = None
+                await self._ballast.take()
+                return True
+        return False
+
     async def _start(self) -> None:
         recovered = await open_or_recover(self._database)
         await self._begin_epoch()
         if recovered is not None:
-            self.recovered = recovered
-            self._report(recovered)
+            self._tell(recovered)
 
-    async def _begin_epoch(self) -> None:
+    def _tell(self, recovered: Recovered) -> None:
+        self.recovered = recovered
+        body = StoreCorrupt(salvaged=recovered.salvaged, lost=recovered.lost, why=recovered.why[:200])
+        self.record([NewEvent.of(body, self._clock())])
+
+    async def _begin_epoch(self, *, before: Epoch | None = None) -> None:
+        """Number events anew; a batch at hand keeps its numbers of ``before``: it must not be written twice."""
         [(next_start,)] = await self._database.select("next_start")
         start = max(next_start, self.epoch.start + 1)  # also when a damaged file forgot what it had
-        self.epoch = Epoch(start, secrets.token_hex(8))
-        self._next_seq.clear()
-        await self._database.write(
-            [
-                ("insert_epoch", [(start, self.epoch.nonce, self._boot_id)]),
-                ("forget_acknowledged", [(self._wall_us() - REPLAY_WINDOW_US,)]),
-                ("forget_epochs", [(start,)]),
-            ]
-        )
+        epoch, at = Epoch(start, secrets.token_hex(8)), self._clock()
+        self._age = Age(await self._known_moment())
+        steps: list[Step] = [("insert_epoch", [(start, epoch.nonce, at.boot_id)]), ("forget_epochs", [(start,)])]
+        if before is not None:
+            steps.append(("keep_epoch", [(before.start, before.nonce, at.boot_id)]))
+        if self._age.is_sure(at):
+            steps += [("forget_acknowledged", [(at.wall_us - REPLAY_WINDOW_US,)]), self._keep_moment(at)]
+        await self._database.write(steps)
+        self._sequences = Sequences(epoch)
         self._trim_at = asyncio.get_running_loop().time() + TRIM_EVERY_S
-        [(self.backlog, _)] = await self._database.select("waiting")
         rows = await self._database.select("marks")
         marks = [Mark(Epoch(begun, nonce), partition, watermark) for begun, nonce, partition, watermark in rows]
         self._marked = {(mark.epoch.nonce, mark.partition): mark for mark in marks}
+        await self._recount()
+        self.rewrites += 1
         self.news.set()
 
-    def _report(self, recovered: Recovered) -> None:
-        at = At(self._boot_id, time.monotonic_ns() // 1000, self._wall_us(), "unknown")
-        body = StoreCorrupt(salvaged=recovered.salvaged, lost=recovered.lost, why=recovered.why[:200])
-        self.record([NewEvent.of(body, at)])
+    async def _known_moment(self) -> At | None:
+        known = await self.meta("clock")
+        with suppress(ValueError, TypeError):
+            return None if known is None else At(**json.loads(known))
+        return None
+
+    def _keep_moment(self, at: At) -> Step:
+        return "set_meta", [("clock", dump_text(at.to_json()))]
+
+    async def _recount(self) -> None:
+        [(self.backlog, _)] = await self._database.select("waiting")
+        [(self._aside,)] = await self._database.select("aside_count")
 
     # --- writing ----------------------------------------------------------------------------------------------------
 
@@ -174,22 +198,17 @@ class Journal:
         It is False when memory was full because the disk refused for long. Cancelling it changes nothing.
         Raises WireError for an event that cannot be sent.
         """
-        drafts = [self._draft(event) for event in events]
+        drafts = [Draft.of(event, self._partitions, self.eraser.erased) for event in events]
         future = asyncio.get_running_loop().create_future()
         if len(self._batch.drafts) + len(drafts) > MOST_WAITING or self._stop.is_set():
             self._refused += len(drafts)
             future.set_result(False)
             return future
         self._batch.drafts += drafts
-        self._batch.visits += visits
+        self._batch.visits += self.eraser.sifted(visits)
         self._batch.futures.append(future)
         self._wake.set()
         return future
-
-    def _draft(self, event: NewEvent) -> _Draft:
-        event_class = shed_class(event.type)
-        text = draft(event.type, event_class, event.at, event.body)
-        return _Draft(event_class, partition_of(event.person, self._partitions), text)
 
     def acknowledge(self, ack: Ack) -> None:
         """Mark what the hub has, with the next commit. The newest of an epoch and partition tells all."""
@@ -198,125 +217,194 @@ class Journal:
             self._marks_due = asyncio.get_running_loop().call_later(MARKS_WAIT_S, self._wake.set)
 
     def unacknowledge(self, ack: Ack) -> asyncio.Future[bool]:
-        """The hub lost what it once acknowledged above this watermark: it waits again once the future is done."""
+        """What the hub does not have any more waits again once the future is done."""
         self._batch.unmarks[ack.epoch.nonce, ack.partition] = ack
+        self._batch.marks[ack.epoch.nonce, ack.partition] = ack
         return self.record([])
 
+    def set_aside(self, row: OutboxRow) -> None:
+        """Give up an event that no hub takes: it is kept here, and the hub is told that it will not come."""
+        self._batch.aside.append(row)
+        self._wake.set()
+
     async def _write(self) -> None:
-        while not (self._stop.is_set() and self._is_idle()):
+        await self._become_ready()
+        if self._sequences is None:
+            self._batch.resolve(kept=False)
+            return
+        while not (self._stop.is_set() and self._batch.is_empty):
             await self._wake.wait()
             self._wake.clear()
-            if self._is_idle():
+            if self._batch.is_empty:
                 continue
-            batch, self._batch = self._batch, _Batch()
+            batch, self._batch = self._batch, Batch()
             if self._marks_due is not None:
                 self._marks_due.cancel()
                 self._marks_due = None
             await self._commit(batch)
             await self._pause(COMMIT_EVERY_S)
 
+    async def _become_ready(self) -> None:
+        for failures in count():
+            if self._sequences is not None or self._stop.is_set():
+                return
+            await self._pause(RETRY_S[min(failures, len(RETRY_S) - 1)])
+            await self._try_start()
+
     async def _pause(self, seconds: float) -> None:
         """Wait, but not when we are to stop."""
         with suppress(TimeoutError):
             await asyncio.wait_for(self._stop.wait(), seconds)
 
-    def _is_idle(self) -> bool:
-        batch = self._batch
-        return not (batch.marks or batch.futures)
-
-    async def _commit(self, batch: _Batch) -> None:
-        steps = self._steps(batch)
+    async def _commit(self, batch: Batch) -> None:
+        steps: list[Step] = []
         for failures in count():
             try:
-                steps = await self._make_room() + steps
+                await self._make_room(batch, fresh=not steps)
+                steps = steps or self._steps(batch, await self._reports_of(batch.aside))
                 touched = await self._database.write(steps)
             except (DatabaseError, OSError, Damaged) as error:
                 self.failing = f"the journal cannot be written: {error}; events wait in memory"
                 if self._stop.is_set():
                     break
-                await self._recover_connection(error)
+                await self._mend(error)
                 await self._pause(RETRY_S[min(failures, len(RETRY_S) - 1)])
             else:
-                await self._settle(batch, touched)
-                await self._trim()
+                await self._settle(batch, dict(zip((name for name, _ in steps), touched, strict=True)))
                 return
-        _resolve(batch.futures, kept=False)
+        batch.resolve(kept=False)
 
-    async def _make_room(self) -> list[Step]:
-        """What must go first, as steps of the same transaction: a sequence spent on a report is never spent twice."""
-        gone, reports = await self._shedding.plan()
-        if not gone:
-            return []
-        at = At(self._boot_id, time.monotonic_ns() // 1000, self._wall_us(), "unknown")
-        rows = [self._place(self._draft(NewEvent.of(report, at))) for report in reports]
-        return [("delete_row", gone), ("insert_row", rows)]
+    async def _make_room(self, batch: Batch, *, fresh: bool) -> None:
+        """Give up what must go first, in a transaction of its own; a report has its number once, however often tried."""
+        if not self._room:
+            plan = await self._shedding.plan(batch.size_bytes)
+            if plan.is_exhausted and fresh:
+                batch.drop_ordinary()
+            if not plan.gone:
+                return
+            self._shed += len(plan.gone)
+            self._room = [*plan.steps, ("insert_row", self._report(plan.reports))]
+        await self._database.write(self._room)
+        self._room = []
+        self.rewrites += 1
+        await self._recount()
+        self.news.set()
 
-    def _place(self, drafted: _Draft) -> Sequence[Any]:
-        seq = self._next_seq.get(drafted.partition, 1)
-        self._next_seq[drafted.partition] = seq + 1
-        payload = place(drafted.text, Identity(self.epoch, drafted.partition, seq))
-        crc = zlib.crc32(payload)
-        return self.epoch.start, drafted.partition, seq, drafted.event_class, SCHEMA_VERSION, payload, crc
+    def _report(self, bodies: Iterable[EventBody]) -> list[Row]:
+        assert self._sequences is not None
+        at = self._clock()
+        return [self._sequences.place(Draft.of(NewEvent.of(body, at), self._partitions)) for body in bodies]
 
-    def _steps(self, batch: _Batch) -> list[Step]:
-        last = {change.visit: change for change in batch.visits}.values()
-        kept = [_visit_row(change) for change in last if isinstance(change, OpenVisit)]
-        gone = [(change.visit,) for change in last if isinstance(change, VisitGone)]
-        now = self._wall_us()
-        marks = [mark for ack in batch.marks.values() for mark in self._mark_rows(ack, now)]
+    def _steps(self, batch: Batch, reports: Sequence[StoreShed]) -> list[Step]:
+        """The batch as statements; from here on its events have their numbers."""
+        assert self._sequences is not None
+        wall_us = self._clock().wall_us
+        rows = [self._sequences.place(drafted) for drafted in batch.drafts] + self._report(reports)
+        aside: list[Step] = [
+            ("put_aside", [(row.id, wall_us) for row in batch.aside]),
+            ("trim_aside", [(ASIDE_ROWS,)]),
+            ("delete_row", [(row.id,) for row in batch.aside]),
+        ]
+        steps: list[Step] = [("insert_row", rows), *batch.visit_steps(), *(aside if batch.aside else [])]
         unmarks = [(*key, ack.watermark) for key, ack in batch.unmarks.items()]
-        rows = [self._place(drafted) for drafted in batch.drafts]
-        steps: list[Step] = [("insert_row", rows), ("put_visit", kept), ("drop_visit", gone)]
-        return [*(step for step in steps if step[1]), ("mark", marks), ("unmark", unmarks)]
+        known = [(ack, min(self._watermark(key), ack.watermark)) for key, ack in batch.marks.items()]
+        return [
+            *(step for step in steps if step[1]),
+            ("unmark", unmarks),
+            ("mark", mark_rows(known, wall_us)),
+        ]
 
-    def _mark_rows(self, ack: Ack, now: int) -> list[tuple[Any, ...]]:
-        known = self._marked.get((ack.epoch.nonce, ack.partition))
-        low = 1 if known is None else known.watermark + 1
-        ranges = [pair for pair in ((low, ack.watermark), *ack.also) if pair[0] <= pair[1]]
-        return [(now, ack.epoch.nonce, ack.partition, *pair) for pair in ranges]
+    def _watermark(self, key: tuple[str, int]) -> int:
+        known = self._marked.get(key)
+        return 0 if known is None else known.watermark
 
-    async def _settle(self, batch: _Batch, touched: list[int]) -> None:
+    async def _reports_of(self, rows: Iterable[OutboxRow]) -> list[StoreShed]:
+        """That these will never come."""
+        return [
+            report_of(shed_class, row.epoch.nonce, row.partition, [row.seq], "never acknowledged")
+            for row in rows
+            for (shed_class,) in await self._database.select("class_of", row.id)
+        ]
+
+    async def _settle(self, batch: Batch, touched: dict[str, int]) -> None:
         self.failing = None
         self._commits += 1
         self._committed += len(batch.drafts)
-        self._acknowledged += max(0, touched[-2])
-        self.backlog += len(batch.drafts) - max(0, touched[-2]) + max(0, touched[-1])
+        self._refused += batch.dropped
+        acknowledged, waiting_again = max(0, touched["mark"]), max(0, touched["unmark"])
+        self._acknowledged += acknowledged
+        self.backlog += len(batch.drafts) - acknowledged + waiting_again
         for key, ack in batch.marks.items():
-            known = self._marked.get(key)
-            if known is None or known.watermark < ack.watermark:
+            if key in batch.unmarks or self._watermark(key) < ack.watermark:
                 self._marked[key] = Mark(ack.epoch, ack.partition, ack.watermark)
-        for key, ack in batch.unmarks.items():
-            self._marked[key] = Mark(ack.epoch, ack.partition, ack.watermark)
-        _resolve(batch.futures, kept=True)
-        if batch.drafts:
+        self.rewrites += waiting_again > 0
+        if "delete_row" in touched:
+            with suppress(DatabaseError, OSError):  # what is committed is committed; the next one counts
+                await self._recount()
+        batch.resolve(kept=True)
+        if "insert_row" in touched or waiting_again:
             self.news.set()
+        await self._trim()
 
     async def _trim(self) -> None:
         now = asyncio.get_running_loop().time()
         if now < self._trim_at:
             return
         self._trim_at = now + TRIM_EVERY_S
+        at = self._clock()
+        sure = self._age.is_sure(at)
         with suppress(DatabaseError, OSError):  # the next one will do
-            await self._shedding.trim_window(self._wall_us() - REPLAY_WINDOW_US)
+            await self._shedding.trim_window(at.wall_us - REPLAY_WINDOW_US if sure else None)
+            if sure:
+                await self._database.write([self._keep_moment(at)])
+        await self._ballast.take()
 
-    async def _recover_connection(self, error: Exception) -> None:
-        """After an I/O error the connection is discarded; a file that was damaged meanwhile is salvaged."""
-        if _is_full(error):
+    async def _mend(self, error: Exception) -> None:
+        """Before the next try: make room, or discard a connection that saw an I/O error; salvage what was damaged."""
+        match getattr(error, "sqlite_errorname", ""):
+            case "SQLITE_BUSY":
+                return
+            case "SQLITE_FULL":
+                await self._ease()
+                return
+        if self._ballast.disk_is_full:
+            self._ballast.release()  # SQLite does not always say that it is room that is missing
+        with suppress(DatabaseError, OSError):
+            await self._reopen()
+
+    async def _reopen(self) -> None:
+        await self._database.close()
+        recovered = await open_or_recover(self._database)
+        # After a failed sync the system may believe pages of the WAL to be on the disk that are not: once written into
+        # the file, and that synced, they are.
+        await self._database.flush()
+        if recovered is not None:
+            self._tell(recovered)
+            await self._begin_epoch(before=self.epoch)
+
+    async def _ease(self) -> None:
+        """The disk or the quota is full."""
+        if not self._ballast.disk_is_full:
             self._shedding.pressed = True
             return
-        with suppress(DatabaseError, OSError):
-            try:
-                await self._database.reopen()
-            except Damaged:
-                epoch = self.epoch
-                await self._start()
-                # The batch at hand keeps its numbers: had it been written, it must not be written twice.
-                await self._database.write([("keep_epoch", [(epoch.start, epoch.nonce, self._boot_id)])])
+        self._ballast.release()
+        with suppress(DatabaseError, OSError):  # pages the hub has copies of are free for what comes
+            await self._shedding.drop_acknowledged()
+
+    async def erase(self, persons: Collection[str]) -> None:
+        """Leave nothing about these. Raises DatabaseError or OSError when the disk does not let us: then try again."""
+        await self.record([])  # what was numbered before they were known to be erased is on the disk now
+        await self.eraser.empty(persons)
+        forget_aside(self._database.path)
+        self.rewrites += 1
+        self.news.set()
 
     # --- reading ----------------------------------------------------------------------------------------------------
 
     async def page(self, after: int, limit: int) -> list[OutboxRow]:
-        """Rows that wait for the hub, in the order of commits, with ids above ``after``."""
+        """Rows that wait for the hub, in the order of commits, with ids above ``after``; none while it is not open."""
+        if self._sequences is None:
+            return []
         rows = await self._database.select("page", after, limit)
         return [
             OutboxRow(row_id, Epoch(start, nonce), partition, seq, payload)
@@ -330,7 +418,12 @@ class Journal:
 
     async def open_visits(self) -> list[OpenVisit]:
         """The visits that were open when this was last written down."""
-        return [OpenVisit(**json.loads(document)) for _, document, _ in await self._database.select("visits")]
+        read = self._database.select if self._database.is_open else self._database.peek
+        return [
+            OpenVisit(**json.loads(document))
+            for _, document, crc in await read("visits")
+            if zlib.crc32(document) == crc
+        ]
 
     async def meta(self, key: str) -> str | None:
         """A small fact kept beside the events."""
@@ -350,20 +443,6 @@ class Journal:
             self._acknowledged,
             self._commits,
             self._refused,
-            self._shedding.count,
+            self._shed,
+            self._aside,
         )
-
-
-def _is_full(error: Exception) -> bool:
-    return getattr(error, "sqlite_errorname", "") in {"SQLITE_FULL", "SQLITE_BUSY"}
-
-
-def _visit_row(visit: OpenVisit) -> tuple[str, bytes, int]:
-    document = dump(asdict(visit))
-    return visit.visit, document, zlib.crc32(document)
-
-
-def _resolve(futures: Iterable[asyncio.Future[bool]], *, kept: bool) -> None:
-    for future in futures:
-        if not future.done():  # whoever waited may have been cancelled
-            future.set_result(kept)

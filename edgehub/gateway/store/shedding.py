@@ -3,12 +3,15 @@
 Every event given up unsent is named to the hub in a `store.shed` event, written in the transaction that deletes it.
 """
 
+from collections.abc import Iterator, Sequence
+from dataclasses import field
 from itertools import groupby
-from typing import Any
 
+from edgehub.core.data import dataclass
 from edgehub.core.sequence import Received
 from edgehub.core.wire.events import SHEDDING_ORDER, StoreShed
-from edgehub.gateway.store.database import Database
+from edgehub.gateway.store.batch import ROW_BYTES
+from edgehub.gateway.store.database import PAGE_BYTES, Database, Row, Step
 
 RESERVE = 0.95
 """Share of the quota that ordinary events may fill; the rest is for what is never given up."""
@@ -16,7 +19,29 @@ ENOUGH = 0.90
 WINDOW = 0.20
 """Share of the quota that the replay window may fill."""
 ROWS = 500
-"""Rows given up at a time; as many ranges fit the one event that reports them."""
+"""Rows given up with one report: as many ranges fit the one event."""
+MOST_ROWS = 20_000
+"""Rows given up with one commit."""
+
+MOST_MOVED = 5
+"""Rows looked at to free the room of one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What to give up, and the reports to write in its place."""
+
+    gone: Sequence[tuple[int]] = ()
+    reports: Sequence[StoreShed] = field(default_factory=list)
+    moved: tuple[int, int, int] | None = None
+    """By how much which rows move to the end, so that pages become free."""
+    is_exhausted: bool = False
+    """Only what is vital is left, and the reserve is for that."""
+
+    @property
+    def steps(self) -> list[Step]:
+        """As statements, without the reports."""
+        return [("delete_row", self.gone), ("close_up", [] if self.moved is None else [self.moved])]
 
 
 class Shedding:
@@ -25,58 +50,81 @@ class Shedding:
     def __init__(self, database: Database) -> None:
         self._database = database
         self.pressed = False
-        """SQLite said "full": of the quota, or the whole disk is."""
-        self.count = 0
-        """Events given up unsent."""
+        """SQLite said that the quota is full."""
 
-    async def plan(self) -> tuple[list[tuple[int]], list[StoreShed]]:
-        """Ids of the rows to give up now, and the reports to write in their place. What the hub has goes at once."""
-        if not await self._is_tight():
-            return [], []
-        while await self._used() > ENOUGH:
-            [acknowledged] = await self._database.write([("shed_acknowledged", [(ROWS,)])])
-            if acknowledged <= 0:
-                return await self._least()
-        return [], []
-
-    async def trim_window(self, before_us: int) -> None:
-        """Forget what the hub acknowledged before this time, and more while the window is too large."""
-        await self._database.write([("forget_acknowledged", [(before_us,)])])
-        while await self._used() > WINDOW:
-            [acknowledged] = await self._database.write([("shed_acknowledged", [(ROWS,)])])
-            if acknowledged <= 0:
-                return
-
-    async def _is_tight(self) -> bool:
-        used = await self._used()
+    async def plan(self, coming_bytes: int) -> Plan:
+        """What must go so that this much can come. What the hub has goes at once."""
+        coming = coming_bytes / PAGE_BYTES / self._database.pages
         pressed, self.pressed = self.pressed, False
-        # A disk filled by others is not eased by giving up what is ours.
-        return used > RESERVE or (pressed and used > RESERVE / 2)
+        if not pressed and await self._used() + coming <= RESERVE:
+            return Plan()
+        while (excess := await self._used() + coming - ENOUGH) > 0 or pressed:
+            if not await self.drop_acknowledged():
+                return await self._least(excess)
+            pressed = False
+        return Plan()
+
+    async def drop_acknowledged(self) -> bool:
+        """Give up some of the replay window; False when nothing is in it."""
+        [gone] = await self._database.write([("shed_acknowledged", [(ROWS,)])])
+        return gone > 0
+
+    async def trim_window(self, before_us: int | None) -> None:
+        """Forget what the hub acknowledged before this time, and more while the window is too large."""
+        if before_us is not None:
+            await self._database.write([("forget_acknowledged", [(before_us,)])])
+        while await self._used() > WINDOW and await self.drop_acknowledged():
+            pass
 
     async def _used(self) -> float:
         [(used,)] = await self._database.select("used_pages")
         return float(used / self._database.pages)
 
-    async def _least(self) -> tuple[list[tuple[int]], list[StoreShed]]:
+    async def _least(self, share: float) -> Plan:
+        """The least worth knowing, about this share of the quota of it; of each class the oldest."""
+        wanted, gone, reports = share * self._database.pages * PAGE_BYTES, list[tuple[int]](), list[StoreShed]()
         for shed_class in SHEDDING_ORDER[:-1]:
-            if rows := await self._database.select("oldest_of_class", shed_class, ROWS):
-                self.count += len(rows)
-                return [(row[3],) for row in rows], _reports(shed_class, rows)
-        return [], []
+            statement = "superseded" if shed_class == "state" else "oldest_of_class"
+            rows = await self._database.select(statement, shed_class, MOST_ROWS - len(gone))
+            rows, wanted = _first(rows, wanted)
+            gone += [(row[3],) for row in rows]
+            for at in range(0, len(rows), ROWS):
+                reports += _reports(shed_class, rows[at : at + ROWS])
+            if wanted <= 0:
+                break
+        spare = (RESERVE - ENOUGH) * self._database.pages * PAGE_BYTES
+        moved = await self._survivors([row_id for (row_id,) in gone]) if gone else None
+        return Plan(gone, reports, moved, is_exhausted=wanted > spare)
+
+    async def _survivors(self, gone: Sequence[int]) -> tuple[int, int, int] | None:
+        """What must move; nothing when that would be far more than what goes."""
+        low, high = min(gone), max(gone)
+        [(rows, last)] = await self._database.select("count_between", low, high)
+        return (last + 1 - low, low, high) if rows <= MOST_MOVED * len(gone) else None
 
 
-def _reports(shed_class: str, rows: list[tuple[Any, ...]]) -> list[StoreShed]:
+def _first(rows: Sequence[Row], wanted: float) -> tuple[list[Row], float]:
+    """The first rows that take this many bytes, and how many are still wanted after them."""
+    taken = []
+    for row in rows:
+        if wanted <= 0:
+            break
+        taken.append(row)
+        wanted -= row[4] + ROW_BYTES
+    return taken, wanted
+
+
+def _reports(shed_class: str, rows: Sequence[Row]) -> Iterator[StoreShed]:
     ordered = sorted(row[:3] for row in rows)
-    return [
-        _report(shed_class, epoch, partition, [row[2] for row in group])
-        for (epoch, partition), group in groupby(ordered, key=lambda row: row[:2])
-    ]
+    for (epoch, partition), group in groupby(ordered, key=lambda row: row[:2]):
+        yield report_of(shed_class, epoch, partition, [row[2] for row in group])
 
 
-def _report(shed_class: str, epoch: str, partition: int, seqs: list[int]) -> StoreShed:
+def report_of(shed_class: str, epoch: str, partition: int, seqs: Sequence[int], why: str | None = None) -> StoreShed:
+    """That these were given up."""
     gone = Received()
     for seq in seqs:
         gone.add_range(seq, seq)
     first = ((1, gone.watermark),) if gone.watermark else ()
     ranges = (*first, *gone.ranges)
-    return StoreShed(epoch=epoch, partition=partition, shed_class=shed_class, count=len(seqs), ranges=ranges)
+    return StoreShed(epoch=epoch, partition=partition, shed_class=shed_class, count=len(seqs), ranges=ranges, why=why)

@@ -15,10 +15,11 @@ insert into meta (key, value) values (?, ?) on conflict (key) do update set valu
 
 -- name: insert_row
 -- A batch whose commit failed half-way is written again, unchanged: what had been kept is passed over.
-insert or ignore into outbox (epoch, partition, seq, class, schema_version, payload, crc)
-values (?, ?, ?, ?, ?, ?, ?)
+insert or ignore into outbox (epoch, partition, seq, class, schema_version, payload, crc, key)
+values (?, ?, ?, ?, ?, ?, ?, ?)
 
 -- name: restore_row
+-- Without the key of a state: a damaged file may be older than that column.
 insert or ignore into outbox (epoch, partition, seq, class, schema_version, payload, crc, acked_us)
 values (?, ?, ?, ?, ?, ?, ?, ?)
 
@@ -68,14 +69,31 @@ delete from outbox where acked_us < ?
 delete from outbox where id in (select id from outbox where acked_us is not null order by id limit ?)
 
 -- name: oldest_of_class
-select epochs.nonce, outbox.partition, outbox.seq, outbox.id
+select epochs.nonce, outbox.partition, outbox.seq, outbox.id, length(outbox.payload)
 from outbox join epochs on epochs.start = outbox.epoch
 where outbox.class = ? and outbox.acked_us is null
 order by outbox.id
 limit ?
 
+-- name: superseded
+-- States that a later one has overtaken: the newest of each key stays.
+select epochs.nonce, outbox.partition, outbox.seq, outbox.id, length(outbox.payload)
+from outbox join epochs on epochs.start = outbox.epoch
+where outbox.class = ? and outbox.acked_us is null
+  and (outbox.key is null or exists (select 1 from outbox later where later.key = outbox.key and later.id > outbox.id))
+order by outbox.id
+limit ?
+
 -- name: delete_row
 delete from outbox where id = ?
+
+-- name: count_between
+select count(*), (select max(id) from outbox) from outbox where id between ? and ?
+
+-- name: close_up
+-- Rows that stayed between rows that went move to the end, so that their pages become free: new rows go to the end
+-- anyway, and a page that is two thirds empty is of no use to them.
+update outbox set id = id + ? where id between ? and ?
 
 -- name: forget_epochs
 delete from epochs where start < ? and start not in (select distinct epoch from outbox)
@@ -91,3 +109,29 @@ select epoch, partition, seq, class, schema_version, payload, crc, acked_us from
 
 -- name: scan_visits
 select visit, document, crc from visits where rowid between ? and ?
+
+-- name: payloads
+select id, payload from outbox where id > ? order by id limit ?
+
+-- name: aside_payloads
+select id, payload from set_aside where id > ? order by id limit ?
+
+-- name: empty_row
+-- Its place in the sequence stays, so that the hub's watermark passes over it.
+update outbox set payload = ?, crc = ?, class = ?, key = null where id = ?
+
+-- name: drop_aside
+delete from set_aside where id = ?
+
+-- name: put_aside
+insert into set_aside (epoch, partition, seq, class, payload, wall_us)
+select epoch, partition, seq, class, payload, ?2 from outbox where id = ?1 and acked_us is null
+
+-- name: trim_aside
+delete from set_aside where id <= (select max(id) from set_aside) - ?
+
+-- name: aside_count
+select count(*) from set_aside
+
+-- name: class_of
+select class from outbox where id = ? and acked_us is null
