@@ -4,6 +4,7 @@ What a phone says of its place is of less trust than what gateways say: it becom
 which count only where no gateway saw the guest (`ledger.beneath`). Nothing of a level is kept.
 """
 
+import asyncio
 import base64
 import hashlib
 import hmac
@@ -117,6 +118,8 @@ class PhoneApp:
         self._take = take
         self._installations = installations
         self._phones: OrderedDict[str, Known] = OrderedDict()
+        self._turn = asyncio.Lock()
+        """One phone at a time: they may take the time of one core, not of all."""
 
     def doors(self) -> Mapping[str, Door]:
         """Path → what is behind it."""
@@ -146,7 +149,9 @@ class PhoneApp:
         heard = [_sighting(one, venue, off_us) for one in asked.body["sightings"]]
         of_markers = [one for one in heard if one is not None]
         timely = [one for one in of_markers if 0 <= asked.received_us - one.at_us + RIGHT_WITHIN_US <= OLDEST_US]
-        seen, late = known.phone.take(timely)
+        async with self._turn:
+            # In a thread: half an hour of a phone that was offline takes a while, and the gateways' events do not wait.
+            seen, late = await asyncio.to_thread(known.phone.take, timely)
         known.waiting += seen
         if known.waiting:
             await self._take([_fact(asked, one) for one in known.waiting])

@@ -113,7 +113,7 @@ _ALWAYS: Mapping[int, str] = {
     413: "It is too large.",
     415: "It is not application/json.",
     429: "Too much at once: come again after Retry-After seconds.",
-    503: "It could not be kept; nothing of it was. Send it again after Retry-After seconds.",
+    503: "It could not be kept, or not all of it. Send all of it again after Retry-After seconds: what is kept is known.",
 }
 
 

@@ -30,6 +30,8 @@ HEARD_NEAR, HEARD_FAR = 0.95, 0.3
 OFFSETS = tuple(range(-12, 13, 3))
 """Offsets of phones, dB; a priori normal around none with 5 dB."""
 OFFSET_SPREAD_DB = 5.0
+LEAST = 1e-9
+"""What any level is worth anywhere: radios have bad moments."""
 STAYS = 0.96
 """From one window to the next a guest mostly stays: two minutes on average, so arrivals need evidence and not luck."""
 ELSEWHERE = ""
@@ -159,8 +161,10 @@ class Phone:
         self.belief = {key: stays * weight + share * offsets[key[1]] for key, weight in self.belief.items()}
 
     def _weigh(self, levels: Mapping[str, float]) -> None:
+        told = {offset: _likelihoods(offset, levels, self.zones) for offset in OFFSETS}
+        best = max(max(of_zones.values()) for of_zones in told.values())
         weights = {
-            (zone, offset): weight * _likelihood(zone, offset, levels, self.zones)
+            (zone, offset): weight * math.exp(told[offset][zone] - best)
             for (zone, offset), weight in self.belief.items()
         }
         total = sum(weights.values())
@@ -186,25 +190,28 @@ def loudest(heard: Iterable[Sighting]) -> dict[str, float]:
     return made
 
 
-def _likelihood(zone: str, offset: int, levels: Mapping[str, float], zones: Sequence[str]) -> float:
-    """How likely these levels are for a phone of this offset in this zone."""
-    made = 1.0
-    for other in zones:
-        level, near = levels.get(other), other == zone
-        heard = HEARD_NEAR if near else HEARD_FAR
-        if level is None:
-            made *= 1 - heard
-        elif near:
-            made *= heard * (
-                IN_HAND * _normal(level - offset, *HAND) + (1 - IN_HAND) * _normal(level - offset, *POCKET)
-            )
-        else:
-            made *= heard * _normal(level - offset, *FAR)
-    return made
+def _likelihoods(offset: int, levels: Mapping[str, float], zones: Sequence[str]) -> dict[str, float]:
+    """Zone → log of how likely these levels are for a phone of this offset in it: all markers are far but its own."""
+    far = {zone: _far(levels.get(zone), offset) for zone in zones}
+    nowhere = sum(far.values())
+    made = {zone: nowhere - far[zone] + _near(levels.get(zone), offset) for zone in zones}
+    return made | {ELSEWHERE: nowhere}
+
+
+def _far(level: float | None, offset: int) -> float:
+    return math.log(1 - HEARD_FAR if level is None else HEARD_FAR * _normal(level - offset, *FAR))
+
+
+def _near(level: float | None, offset: int) -> float:
+    if level is None:
+        return math.log(1 - HEARD_NEAR)
+    in_hand, in_pocket = _normal(level - offset, *HAND), _normal(level - offset, *POCKET)
+    return math.log(HEARD_NEAR * (IN_HAND * in_hand + (1 - IN_HAND) * in_pocket))
 
 
 def _normal(value: float, mean: float, spread: float) -> float:
-    return math.exp(-0.5 * ((value - mean) / spread) ** 2) / spread
+    """Never quite nothing, so that no single level decides alone."""
+    return math.exp(-0.5 * ((value - mean) / spread) ** 2) / spread + LEAST
 
 
 def joined(seen: Iterable[Seen]) -> list[Seen]:
