@@ -5,12 +5,14 @@ import secrets
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import URL
 
 from edgehub.config import MqttSettings
+from edgehub.config.data_layer import DataLayerSettings
 from edgehub.core.venue import Venue
 from edgehub.core.wire import Stamp
 from edgehub.hub.access import AccessFile
@@ -26,6 +28,7 @@ from edgehub.hub.gateways import Gateways, wall_us
 from edgehub.hub.guests import Guests
 from edgehub.hub.intake import Intake
 from edgehub.hub.ledger import Ledger, Stay
+from edgehub.hub.lineage import Arrivals, Lineage, lineage
 from edgehub.hub.people import Person
 from edgehub.hub.roster import Roster
 from edgehub.hub.staff import Staff
@@ -35,6 +38,7 @@ from edgehub.process import settle
 from edgehub.web.listen import Listen
 
 if TYPE_CHECKING:
+    from edgehub.hub.desk import Desk
     from edgehub.hub.doors.opening import Doors, DoorSettings, Layer
     from edgehub.web.login import Login
 
@@ -61,6 +65,8 @@ class HubSettings:
     """Users and keys; the file need not be there."""
     doors: "DoorSettings | None" = None
     """Doors beside MQTT: HTTP, dropped files, stamps, phones."""
+    desk: Path | None = None
+    """The socket for `edgehub guest`."""
     speed: float = 1.0
     boxes: Mapping[str, Any] = field(default_factory=dict)
 
@@ -137,6 +143,13 @@ class Hub:
         self.folder.poke()
         return taken
 
+    async def lineage(self) -> Lineage:
+        """The map of where data comes from and what it is used for, with what came in."""
+        settings = DataLayerSettings({}, {}, ()) if self._layer is None else self._layer.now.settings
+        records = {source: count for source, count in await self._store.select("records")}  # noqa: C416  # rows are tuples of any length
+        unmapped = [(source, name, count) for source, name, _, count in await self._store.select("unmapped")]
+        return lineage(settings, Arrivals(records, unmapped))
+
     async def greet(self, stamp: Stamp) -> None:
         """Tell the gateways of its zone of a stamp that counts."""
         await self._gateways.greet(stamp, self.venue)
@@ -205,6 +218,13 @@ def _doors(settings: "DoorSettings", access: Path, hub: Hub, store: HubStore, la
     )
 
 
+def _desk(hub: Hub, store: HubStore) -> "Desk":
+    """What staff ask and say."""
+    from edgehub.hub.desk import Desk
+
+    return Desk(store, hub.take, scheme=lambda: hub.venue.badges, wall_us=wall_us)
+
+
 async def run_hub(
     settings: HubSettings, *, stop: asyncio.Event, ready: Callable[[Hub, str | None], Awaitable[None]] | None = None
 ) -> None:
@@ -220,10 +240,16 @@ async def run_hub(
         await hub.load()
         address = None
         if settings.page is not None:
+            from edgehub.hub.doors.desk import add_desk
             from edgehub.web.page import serve
 
             login = _login(settings.access, settings.page)
-            address = await exits.enter_async_context(serve(hub.board, settings.page, login=login))
+            add = partial(add_desk, desk=_desk(hub, store), lineage=hub.lineage)
+            address = await exits.enter_async_context(serve(hub.board, settings.page, login=login, add=add))
+        if settings.desk is not None:
+            from edgehub.hub.doors.desk import at_socket
+
+            await exits.enter_async_context(at_socket(_desk(hub, store), hub.lineage, settings.desk))
         doors = None
         if settings.doors is not None and layer is not None:
             doors = _doors(settings.doors, settings.access, hub, store, layer)

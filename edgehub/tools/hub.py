@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edgehub.tools import access, stamps
+from edgehub.tools.guest import SOCKET
 
 if TYPE_CHECKING:
     from sqlalchemy import URL
@@ -66,6 +67,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--tls-cert", type=Path, metavar="FILE", help="certificate of page and doors, to serve https")
     parser.add_argument("--tls-key", type=Path, metavar="FILE", help="the key of that certificate")
     parser.add_argument("--access", type=Path, metavar="FILE", help="users and keys (access.json, beside --db)")
+    parser.add_argument("--desk", type=Path, metavar="SOCKET", help="for `edgehub guest` (hub.sock, beside --db)")
     parser.add_argument("--speed", type=float, default=1.0, help="what the page says of a simulated venue's clock")
     commands = parser.add_subparsers(dest="command", metavar="", title="commands; without one, the hub runs")
     access.add_commands(commands)
@@ -196,6 +198,7 @@ def _settings(args: argparse.Namespace) -> "HubSettings":
         page=Listen.parse(args.page, args.tls_cert, args.tls_key) if args.page else None,
         doors=doors,
         access=args.access or _beside(args.db) / access.FILE,
+        desk=args.desk or _beside(args.db) / SOCKET,
         speed=args.speed,
         boxes=(plan or {}).get("zones") or {},
     )

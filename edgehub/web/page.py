@@ -145,7 +145,12 @@ class Page:
 
 
 def serve(
-    board: Board, listen: Listen, *, pin: str | None = None, login: "Login | None" = None
+    board: Board,
+    listen: Listen,
+    *,
+    pin: str | None = None,
+    login: "Login | None" = None,
+    add: Callable[[web.Application], None] = lambda _: None,
 ) -> AbstractAsyncContextManager[str]:
     """Serve the page while the context lasts; gives its URL.
 
@@ -154,11 +159,14 @@ def serve(
         listen: where.
         pin: asked for, where there is one (a gateway's page).
         login: asked for, where there is one (the hub's page).
+        add: adds more routes, behind the same PIN or login.
 
     Raises:
         OSError: on entering, when the address is taken or a certificate cannot be used.
     """
-    return serving(Page(board).application(pin, login), listen)
+    app = Page(board).application(pin, login)
+    add(app)
+    return serving(app, listen)
 
 
 def serve_file(name: str, kind: str) -> Callable[[web.Request], Awaitable[web.Response]]:

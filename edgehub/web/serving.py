@@ -1,7 +1,9 @@
 """Serve an application while a context lasts."""
 
 import contextlib
-from collections.abc import AsyncIterator
+import os
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 from aiohttp import web
 
@@ -21,3 +23,27 @@ async def serving(app: web.Application, listen: Listen) -> AsyncIterator[str]:
         yield listen.url(runner.addresses[0][1])
     finally:
         await runner.cleanup()
+
+
+@contextlib.asynccontextmanager
+async def serving_here(app: web.Application, socket: Path) -> AsyncIterator[None]:
+    """Serve on a socket of this machine that its owner alone can open. Raises OSError when it cannot be made."""
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=GOODBYE_S)
+    await runner.setup()
+    try:
+        with _private(socket):
+            await web.UnixSite(runner, str(socket)).start()
+        yield
+    finally:
+        await runner.cleanup()
+
+
+@contextlib.contextmanager
+def _private(socket: Path) -> Iterator[None]:
+    """In the place of what a killed life left, for nobody but its owner from the first moment on."""
+    socket.unlink(missing_ok=True)
+    before = os.umask(0o177)
+    try:
+        yield
+    finally:
+        os.umask(before)

@@ -1,5 +1,6 @@
 """The desk: staff find a guest by any name, see what is known and from where, and say who is who; each word is a fact."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -9,11 +10,12 @@ import pytest_asyncio
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
+from edgehub.cli import main
 from edgehub.config.data_layer import load_data_layer
 from edgehub.core.venue import BadgeScheme
 from edgehub.hub.claim import IdentityRules, KindRule
 from edgehub.hub.desk import Desk, DeskError
-from edgehub.hub.doors.desk import add_desk
+from edgehub.hub.doors.desk import add_desk, at_socket
 from edgehub.hub.fact import Fact, Identifier
 from edgehub.hub.facts import Facts
 from edgehub.hub.lineage import Lineage, lineage
@@ -124,7 +126,7 @@ async def counter(hub: Hub) -> AsyncIterator[Counter]:
         return lineage(load_data_layer(CONFIG))
 
     app = web.Application()
-    add_desk(app, hub.desk, draw, lambda _: "ana")
+    add_desk(app, hub.desk, draw)
     async with TestClient(TestServer(app)) as client:
         yield client
 
@@ -146,3 +148,29 @@ async def test_the_desk_answers_over_http(hub: Hub, counter: Counter) -> None:
         assert answer.status == 409
     assert (await counter.get("/desk/guests/nobody@example.org")).status == 404
     assert "<svg" in await (await counter.get("/desk/map.svg")).text()
+
+
+@pytest.mark.asyncio
+async def test_the_command_asks_through_a_socket_that_only_its_owner_opens(
+    hub: Hub, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`edgehub guest` finds, says, and tells why not; without a hub it says so and exits 2."""
+    await hub.tell("email:kim@example.org")
+    await hub.tell("crm:003A")
+
+    async def draw() -> Lineage:
+        return lineage(load_data_layer(CONFIG))
+
+    async def ask(*words: str) -> int:
+        return await asyncio.to_thread(main, ["guest", *words, "--hub", str(socket)])
+
+    socket = tmp_path / "hub.sock"
+    assert await ask("find", "kim@example.org") == 2
+    async with at_socket(hub.desk, draw, socket):
+        assert socket.stat().st_mode & 0o077 == 0
+        assert await ask("find", "kim@example.org") == 0
+        assert await ask("merge", "kim@example.org", "003A") == 0
+        assert await ask("merge", "kim@example.org", "003A") == 1
+    said = capsys.readouterr()
+    assert "email:kim@example.org person:" in said.out
+    assert "they are one guest already" in said.err

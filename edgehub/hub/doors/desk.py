@@ -1,6 +1,8 @@
 """The desk over HTTP: the same for the staff page, behind its login, and for `edgehub guest`, through a socket of this machine."""
 
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
 from typing import Any
 
 from aiohttp import web
@@ -9,7 +11,9 @@ from edgehub.core.wire.fields import WireError, read_object
 from edgehub.hub.desk import Desk, DeskError
 from edgehub.hub.lineage import Lineage
 from edgehub.hub.store import StoreError
+from edgehub.web.login import SESSION
 from edgehub.web.page import serve_file
+from edgehub.web.serving import serving_here
 
 MOST_BYTES = 4_096
 FILES = {"desk.js": "text/javascript", "desk.css": "text/css"}
@@ -36,16 +40,13 @@ SAYINGS: Mapping[str, tuple[tuple[str, ...], Say]] = {
 """What staff can say: the words it takes, and what follows."""
 
 
-def add_desk(
-    app: web.Application, desk: Desk, lineage: Callable[[], Awaitable[Lineage]], user: Callable[[web.Request], str]
-) -> None:
+def add_desk(app: web.Application, desk: Desk, lineage: Callable[[], Awaitable[Lineage]]) -> None:
     """Add the desk's routes below /desk.
 
     Args:
         app: where; whoever reaches it may do all of this.
         desk: what staff can ask and say.
         lineage: draws the map of now.
-        user: who asks.
     """
 
     async def find(request: web.Request) -> web.Response:
@@ -60,7 +61,7 @@ def add_desk(
 
     async def say(request: web.Request) -> web.Response:
         takes, what = SAYINGS[request.match_info["what"]]
-        await what(desk, _words(await request.content.read(MOST_BYTES), takes), user(request))
+        await what(desk, _words(await request.content.read(MOST_BYTES), takes), _user(request))
         return web.json_response({"ok": True})
 
     async def draw(_request: web.Request) -> web.Response:
@@ -74,6 +75,18 @@ def add_desk(
     app.router.add_get("/desk/guests/{guest}/everything", _answering(everything))
     app.router.add_get("/desk/map.svg", _answering(draw))
     app.router.add_post(f"/desk/{{what:{'|'.join(SAYINGS)}}}", _answering(say))
+
+
+def at_socket(desk: Desk, lineage: Callable[[], Awaitable[Lineage]], socket: Path) -> AbstractAsyncContextManager[None]:
+    """Serve the desk on a socket of this machine while the context lasts. Raises OSError when it cannot be made."""
+    app = web.Application()
+    add_desk(app, desk, lineage)
+    return serving_here(app, socket)
+
+
+def _user(request: web.Request) -> str:
+    session = request.get(SESSION)
+    return LOCAL_USER if session is None else session.user
 
 
 def _words(body: bytes, takes: tuple[str, ...]) -> Mapping[str, str]:

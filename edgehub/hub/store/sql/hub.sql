@@ -146,6 +146,9 @@ set example_type = excluded.example_type, count = unmapped.count + excluded.coun
 -- name: unmapped
 select source, field, example_type, count from unmapped order by source, field
 
+-- name: records
+select source, count(*) from events group by source
+
 -- name: facts_about
 select source, key, type, name, at_us, received_us, subject, ids, body from events
 where subject in :subjects order by at_us, id
