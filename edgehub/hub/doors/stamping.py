@@ -84,7 +84,9 @@ def _code(stamp: StampPlace, middle: str) -> str:
 
 def _signed(stamp: StampPlace, middle: str) -> str:
     assert stamp.secret is not None
-    mac = hmac.digest(stamp.secret.encode(), f"edgehub stamp {stamp.id}.{middle}".encode(), hashlib.sha256)
+    mac = hmac.digest(
+        stamp.secret.encode(), f"edgehub stamp {stamp.id}.{middle}".encode(errors="surrogatepass"), hashlib.sha256
+    )
     return base64.b32encode(mac).decode()[:MAC_CHARACTERS].lower()
 
 
