@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Self
 
@@ -28,14 +29,25 @@ class Broker:
         directory: for its configuration and log.
         lines: more lines of configuration.
         anonymous: whether clients without a name may connect.
+        host: where it listens.
+        wrap: words before its command, such as those that put it into another network.
     """
 
-    def __init__(self, directory: Path, *lines: str, anonymous: bool = True) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        *lines: str,
+        anonymous: bool = True,
+        host: str = "127.0.0.1",
+        wrap: Sequence[str] = (),
+    ) -> None:
         self.port = free_port()
+        self.host = host
+        self._wrap = wrap
         self._log = directory / f"mosquitto-{self.port}.log"
         self._config = directory / f"mosquitto-{self.port}.conf"
         own = [
-            f"listener {self.port} 127.0.0.1",
+            f"listener {self.port} {self.host}",
             f"allow_anonymous {str(anonymous).lower()}",
             "persistence false",
             "user root",  # as root it would become a user who may not read the files of a test; else this is ignored
@@ -45,7 +57,7 @@ class Broker:
 
     def settings(self, protocol: str = "5") -> MqttSettings:
         """How a client reaches it."""
-        return MqttSettings("127.0.0.1", self.port, protocol=protocol)
+        return MqttSettings(self.host, self.port, protocol=protocol)
 
     def __enter__(self) -> Self:
         self.start()
@@ -59,14 +71,14 @@ class Broker:
         program = shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin:/usr/local/sbin")
         assert program, "these tests need mosquitto: apt install mosquitto (scripts/test does it)"
         with self._log.open("ab") as log:
-            self._process = subprocess.Popen([program, "-c", str(self._config)], stdout=log, stderr=log)
+            self._process = subprocess.Popen([*self._wrap, program, "-c", str(self._config)], stdout=log, stderr=log)
         deadline = time.monotonic() + STARTS_WITHIN_S
         while not self._listens():
             assert time.monotonic() < deadline, f"mosquitto does not start: {self._log.read_text()}"
             time.sleep(0.02)
 
     def _listens(self) -> bool:
-        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 0.5):
+        with contextlib.suppress(OSError), socket.create_connection((self.host, self.port), 0.5):
             return True
         return False
 

@@ -37,6 +37,8 @@ drop table {HUB_TABLE};
 alter table copy rename to {HUB_TABLE};
 """
 APPLIED = "select source, key, body from judge_applied where source like 'gateway/%'"
+HAS = "select 1 from events where source = ? and key = ?"
+APPLIED_COUNT = "select count(*) from judge_applied"
 SHED = "select source, key, body from events where type = 'store.shed'"
 CONFLICTS = "select count(*) from conflicts"
 QUARANTINED = "select count(*) from quarantine"
@@ -102,6 +104,13 @@ class Accepted:
         self._last = 0
         self.look()
 
+    def rows(self) -> Iterator[tuple[int, str, str, Any]]:
+        """Id, class, type and body of everything that is in the journal now, in order."""
+        with reading(self.journal) as connection:
+            for row_id, _, _, _, event_class, payload in connection.execute(JOURNAL, (0,)):
+                event = json.loads(payload)
+                yield row_id, event_class, event["type"], event["body"]
+
     def identities(self) -> set[Identity]:
         """Everything accepted: no number is left out below one that was seen."""
         return {
@@ -156,6 +165,12 @@ class HubRecord:
             if body is not None:
                 hashes[identity] = body_hash(json.loads(body))
         return times, hashes
+
+    def has(self, one: Identity) -> bool:
+        """True once an event was applied."""
+        key = f"{one.nonce}/{one.partition}/{one.seq}"
+        with reading(self.database) as connection:
+            return connection.execute(HAS, (f"gateway/{one.gateway}", key)).fetchone() is not None
 
     def shed(self) -> set[Identity]:
         """What gateways reported to have given up."""

@@ -56,6 +56,10 @@ class Line:
         """Publish; returns when the broker has it."""
         self._client.publish(topic, payload, qos=1, retain=retain).wait_for_publish(30)
 
+    def send(self, topic: str, payload: bytes) -> None:
+        """Publish, and do not wait."""
+        self._client.publish(topic, payload, qos=1)
+
     def say_all(self, topic: str, payloads: list[bytes]) -> None:
         """Publish many, as fast as the broker takes them."""
         for info in [self._client.publish(topic, payload, qos=1) for payload in payloads]:

@@ -113,6 +113,7 @@ class Rig:
         gateway_as: a sabotage of `tests.fakes.sabotaged` for the gateway.
         hub_as: the same for the hub.
         broker_lines: more configuration of mosquitto.
+        broker: another one than that.
         edgehub_yaml: more of that file.
         state: the gateway's folder, when it is not to be in ``directory``.
         wrap: words before the gateway's command.
@@ -127,6 +128,7 @@ class Rig:
         gateway_as: str | None = None,
         hub_as: str | None = None,
         broker_lines: Sequence[str] = (),
+        broker: Broker | None = None,
         edgehub_yaml: str = "",
         protocol: str = "5",
         state: Path | None = None,
@@ -135,7 +137,7 @@ class Rig:
     ) -> None:
         directory.mkdir(parents=True, exist_ok=True)
         self.directory = directory
-        self.broker = Broker(directory, *broker_lines)
+        self.broker = broker or Broker(directory, *broker_lines)
         self.config, self.state = directory / "config", state or directory / "state"
         self.guests = guests
         self.radio = directory / "radio"
@@ -153,7 +155,7 @@ class Rig:
         self.state.mkdir(mode=0o700, parents=True, exist_ok=True)
         (self.config / "edgehub.yaml").write_text(
             f"version: 1\nsite: {SITE}\ngateway: {GATEWAY}\n"
-            f'mqtt: {{host: 127.0.0.1, port: {self.broker.port}, protocol: "{protocol}"}}\n'
+            f'mqtt: {{host: {self.broker.host}, port: {self.broker.port}, protocol: "{protocol}"}}\n'
             f'bluetooth: {{source: "socket:{self.radio}"}}\nlogs: {{level: warning}}\n{edgehub_yaml}\n'
         )
         (self.config / "zones.yaml").write_text(ZONES)
@@ -161,7 +163,17 @@ class Rig:
         (self.config / "registration.csv").write_text(f"badge,first_name,colour,bands,consent\n{rows}")
 
     def _hub_words(self, protocol: str) -> list[str]:
-        words = ["hub", "--site", SITE, "--port", str(self.broker.port), "--db", str(self.directory / "hub.db")]
+        words = [
+            "hub",
+            "--site",
+            SITE,
+            "--host",
+            self.broker.host,
+            "--port",
+            str(self.broker.port),
+            "--db",
+            str(self.directory / "hub.db"),
+        ]
         files = ["--registration", str(self.config / "registration.csv"), "--zones", str(self.config / "zones.yaml")]
         return [*words, "--protocol", protocol, *files]
 

@@ -8,11 +8,13 @@ from tests.system.faults.clones import rolled_back
 from tests.system.faults.hubloss import hub_losses
 from tests.system.faults.isolation import isolation
 from tests.system.faults.kills import broker_amnesia, delete_on_puback, no_dedupe, random_kills
+from tests.system.faults.network import half_open
 from tests.system.faults.planted import planted
 from tests.system.faults.powercut import power_cuts
 from tests.system.faults.puback import puback_is_not_delivery
 from tests.system.faults.rot import rotten
 from tests.system.faults.silence import told_to_stop
+from tests.system.faults.stranger import malformed, replays
 from tests.system.faults.verdict import Finding
 
 
@@ -37,10 +39,13 @@ FAULTS = {
         Fault("R3", lambda at, _: puback_is_not_delivery(at), 1, 1),
         Fault("R4", power_cuts, 500, 10_000),
         Fault("R6", rolled_back, 1, 10),
+        Fault("R7", half_open, 1, 1),
         Fault("R12", rotten, 100, 1000),
         Fault("R13", hub_losses, 2, 20),
         Fault("R14", told_to_stop, 5, 100),
         Fault("S1", isolation, 2, 12),
+        Fault("S2", replays, 2_000, 10_000),
+        Fault("S3", malformed, 10_000, 1_000_000),
         Fault("S4", planted, 1, 1),
     )
 }

@@ -65,3 +65,18 @@ def test_a_gateway_stops_within_five_seconds_while_everything_hangs(tmp_path: Pa
 def test_secrets_stay_in_their_own_files(tmp_path: Path) -> None:
     """Password, PIN, Hue key and private key: in no log at DEBUG, argument, environment, message or other file."""
     survives("S4", tmp_path)
+
+
+def test_a_dead_connection_is_noticed_and_loses_nothing(tmp_path: Path) -> None:
+    """A frozen broker, and a network whose other end is gone: given up within 31 s, delivering 5 s after it is back."""
+    survives("R7", tmp_path)
+
+
+def test_what_is_said_again_or_forged_has_no_effect(tmp_path: Path) -> None:
+    """Two thousand replays, some with other contents: nothing is applied twice, nothing altered, forgeries are noted."""
+    survives("S2", tmp_path)
+
+
+def test_malformed_messages_crash_nobody_and_block_nothing(tmp_path: Path) -> None:
+    """Ten thousand garbled messages to gateway and hub: both go on, the hub sets them aside, fresh events arrive."""
+    survives("S3", tmp_path)
