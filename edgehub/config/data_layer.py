@@ -20,7 +20,8 @@ FILE: Final = "data_layer.yaml"
 TYPES: Final = ("text", "list", "number", "yes/no", "time", "day", "colour", "badge", "consent")
 NORMALISERS: Final = ("as written", "lower", "email", "phone", "digits")
 PRIVACY_CLASSES: Final = ("id", "contact", "name", "taste", "behaviour")
-DOORS: Final = ("file", "http")
+REGISTRATION: Final = "registration"
+DOORS: Final = ("file", "http", REGISTRATION)
 
 RESERVED: Final = frozenset({"hub", "staff", "stamps", "phone"})
 """Sources of what the hub's own doors tell: nobody else speaks in their name."""
@@ -51,7 +52,7 @@ VARIABLE = Group({
 })  # fmt: skip
 
 SOURCE = Group({
-    "door": Field(Choice(DOORS), "How it comes in: a dropped file, or the HTTP collector.", "file", required=True),
+    "door": Field(Choice(DOORS), "How it comes in: a dropped file, the HTTP collector, or registration.csv.", "file", required=True),
     "name": Field(Text(), "What people call it.", "Ticket system"),
     "fields": Field(
         MapOf(Text("the name of a variable", _ID), "a field", _ANY),
@@ -202,6 +203,10 @@ def _check_source(source_id: str, source: Mapping[str, Any], variables: Mapping[
         page.report(
             Mistake(mark, f'"{source_id}" is what the hub calls somebody else', "Give this source another name.")
         )
+    if (source_id == REGISTRATION) != (source.get("door", source_id) == REGISTRATION):
+        mark = page.mark("sources", source_id, "door")
+        hint = "Columns of registration.csv are described under registration: {door: registration}, others elsewhere."
+        page.report(Mistake(mark, "registration.csv is one source of its own", hint))
     fields = source.get("fields") or {}
     for told, variable in fields.items():
         if variable not in variables:

@@ -1,10 +1,10 @@
 """registration.csv: the guests as the ticket system lists them. Read by the hub, and by a gateway without one.
 
 Columns ``badge,first_name,colour,bands,consent`` in any order; bands and consent are separated by ``;``. Other
-columns are never read: what edgehub does not hold, it cannot lose.
+columns are read only by a hub whose data_layer.yaml asks for them: what edgehub does not hold, it cannot lose.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final, NamedTuple
@@ -31,6 +31,8 @@ class Registrant(NamedTuple):
     """"#rrggbb", lower case."""
     bands: tuple[str, ...] = ()
     consent: frozenset[str] = frozenset()
+    more: Mapping[str, str] = MappingProxyType({})
+    """Other columns that were asked for, as written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,14 +57,19 @@ class Registration:
 
 
 def read_registration(
-    path: Path | str, scheme: BadgeScheme, markers: Mapping[str, str] = MappingProxyType({})
+    path: Path | str,
+    scheme: BadgeScheme,
+    markers: Mapping[str, str] = MappingProxyType({}),
+    more: Collection[str] = (),
 ) -> Registration:
-    """Return the guests of a registration file. ``markers``: badge key → marker, which no guest can wear.
+    """Return the guests of a registration file.
+
+    ``markers``: badge key → marker, which no guest can wear. ``more``: other columns to be read, in lower case.
 
     Raises:
         ConfigError: no line of it can be used: it is missing, not text, or has no column ``badge``.
     """
-    reader = _Reader(Path(path), scheme, markers)
+    reader = _Reader(Path(path), scheme, markers, more)
     try:
         rows = tuple(reader.rows(read_text(Path(path))))
     except Mistake as mistake:
@@ -74,10 +81,11 @@ def read_registration(
 class _Reader:
     """One look at the file: the badges taken so far, and the problems found."""
 
-    def __init__(self, path: Path, scheme: BadgeScheme, markers: Mapping[str, str]) -> None:
+    def __init__(self, path: Path, scheme: BadgeScheme, markers: Mapping[str, str], more: Collection[str]) -> None:
         self.path = path
         self.scheme = scheme
         self.markers = markers
+        self.more = more
         self.problems: list[Problem] = []
         self.taken: dict[str, int] = {}
         self.unread = 0
@@ -109,7 +117,7 @@ class _Reader:
 
     def _misspelt(self, name: str, header: list[str], mark: Mark) -> None:
         absent = [column for column in COLUMNS if column not in header]
-        if name not in COLUMNS and (hint := did_you_mean(name, absent)):
+        if name not in COLUMNS and name not in self.more and (hint := did_you_mean(name, absent)):
             self._report(mark, f'the column "{name}" is not read', hint)
 
     def _row(self, line: int, values: dict[str, str], cells: list[str]) -> Iterator[Registrant]:
@@ -149,6 +157,7 @@ class _Reader:
             colour=self._colour(line, values.get("colour", "")),
             bands=tuple(_parts(values.get("bands", ""))),
             consent=shared_set(frozenset(self._consent(line, values.get("consent", "")))),
+            more={name: values[name] for name in self.more if values.get(name)},
         )
 
     def _colour(self, line: int, text: str) -> str | None:

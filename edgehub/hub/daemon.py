@@ -85,7 +85,7 @@ class Hub:
 
     async def load(self) -> None:
         """Read back what the store holds, and put the parts together."""
-        settings, store, privacy = self._settings, self._store, self._settings.venue.privacy
+        settings, store, layer, privacy = self._settings, self._store, self._layer, self._settings.venue.privacy
         people = [Person.of_row(row) for row in await store.select("people")]
         self.ledger = Ledger(Stay(*row) for row in await store.select("stays"))
         self.roster = Roster(people, need_consent=privacy.need_consent)
@@ -100,6 +100,7 @@ class Hub:
             guests=self.guests,
             folder=self.folder,
             rules=self.rules,
+            layer=lambda: None if layer is None else layer.now,
             apply=self._apply,
         )
         self.board = Board(

@@ -6,18 +6,20 @@ first has gone, is somebody else. What a line said last stands in the log, so th
 
 import json
 import secrets
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from edgehub.config import Registrant
 from edgehub.hub.claim import IdentityRules
+from edgehub.hub.data_layer import Reading
 from edgehub.hub.fact import BADGE, PERSON, Fact, Identifier
 from edgehub.hub.facts import Log, digest_of
 from edgehub.hub.people import Person, put, tombstone
 from edgehub.hub.store import Transaction
 
 SOURCE = "registration"
+More = Callable[[Registrant], Reading]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,14 +50,18 @@ def compare(
     *,
     complete: bool,
     need_consent: bool,
+    more: More = lambda _: Reading(),
 ) -> Compared:
-    """Tell what is new, and forget who is not in it any more unless it is not ``complete``."""
+    """Tell what is new, and forget who is not in it any more unless it is not ``complete``.
+
+    ``more`` reads the columns of a line that only the data layer knows.
+    """
     rows = {registrant.badge: registrant for registrant in registrants}
     known = _known(transaction)
     log = Log(transaction, rules, now_us)
     told = 0
     for badge, row in rows.items():
-        fact = _fact(row, known.get(badge), now_us)
+        fact = _fact(row, known.get(badge), now_us, more(row))
         if fact is not None:
             log.add(fact, digest_of(fact))
             told += 1
@@ -79,10 +85,17 @@ def _known(transaction: Transaction) -> dict[str, Known]:
     return found
 
 
-def _fact(row: Registrant, known: Known | None, now_us: int) -> Fact | None:
+def _fact(row: Registrant, known: Known | None, now_us: int, more: Reading) -> Fact | None:
     """What a line says, unless it said so before. What it says no more is told as nothing, or it would be believed on."""
-    said: dict[str, Any] = {"first_name": row.first_name, "colour": row.colour, "bands": list(row.bands)}
-    said["consent"] = sorted(row.consent)
+    said: dict[str, Any] = {
+        name: list(value) if isinstance(value, tuple) else value for name, value in more.values.items()
+    }
+    said |= {
+        "first_name": row.first_name,
+        "colour": row.colour,
+        "bands": list(row.bands),
+        "consent": sorted(row.consent),
+    }
     before = {} if known is None else known.values
     if known is not None and known.since_us is None and _told(said) == _told(before):
         return None
@@ -97,7 +110,7 @@ def _fact(row: Registrant, known: Known | None, now_us: int) -> Fact | None:
         type="identify",
         at_us=since_us,
         received_us=now_us,
-        ids=(Identifier(PERSON, person), Identifier(BADGE, row.badge)),
+        ids=(Identifier(PERSON, person), *more.ids, Identifier(BADGE, row.badge)),
         values={**values, "consent": said["consent"]},
     )
 

@@ -2,20 +2,21 @@
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 import structlog
 
-from edgehub.config import ConfigError, Registration, load_venue, read_registration
+from edgehub.config import ConfigError, Registrant, Registration, load_venue, read_registration
 from edgehub.core.venue import Venue
 from edgehub.hub.claim import IdentityRules
+from edgehub.hub.data_layer import DataLayer, Reading
 from edgehub.hub.folder import Folder
 from edgehub.hub.follow import follow
 from edgehub.hub.guests import Guests
-from edgehub.hub.registration import compare
+from edgehub.hub.registration import SOURCE, compare
 from edgehub.hub.store import HubStore, StoreError
 
 log = structlog.get_logger("edgehub.hub")
@@ -30,6 +31,7 @@ class Staff:
         guests: the registered ones among them.
         folder: of their profiles.
         rules: of the kinds of names.
+        layer: what the columns of the registration mean that edgehub does not know by itself; None for nothing.
         apply: is given a venue that is in force from now on.
     """
 
@@ -41,6 +43,7 @@ class Staff:
         guests: Guests,
         folder: Folder,
         rules: IdentityRules,
+        layer: Callable[[], DataLayer | None],
         apply: Callable[[Venue], None],
     ) -> None:
         self.venue = venue
@@ -49,6 +52,7 @@ class Staff:
         self._guests = guests
         self._folder = folder
         self._rules = rules
+        self._layer = layer
         self._apply = apply
 
     async def run(self, zones: Path | None, registration: Path | None) -> None:
@@ -82,7 +86,7 @@ class Staff:
     async def _read_registration(self, path: Path) -> bool:
         """Take what it says; False when that could not be stored."""
         try:
-            registration = read_registration(path, self.venue.badges)
+            registration = read_registration(path, self.venue.badges, more=[name.lower() for name in self._columns()])
         except ConfigError as error:
             log.error("registration.refused", why=str(error), guests_kept=self._guests.count)  # noqa: TRY400  # says it all
             return True
@@ -96,6 +100,21 @@ class Staff:
             return False
         return True
 
+    def _columns(self) -> Collection[str]:
+        """Columns of the registration that the data layer knows."""
+        layer = self._layer()
+        source = None if layer is None else layer.settings.sources.get(SOURCE)
+        return () if source is None else source.fields
+
+    def _more(self, row: Registrant) -> Reading:
+        layer = self._layer()
+        if layer is None or not row.more:
+            return Reading()
+        reading = layer.read(SOURCE, {name: row.more.get(name.lower()) for name in self._columns()})
+        for refusal in reading.refused:
+            log.warning("registration.column", line=row.line, column=refusal.field, why=refusal.why)
+        return reading
+
     async def _take_registration(self, registration: Registration) -> None:
         work = partial(
             compare,
@@ -105,6 +124,7 @@ class Staff:
             # While a badge cannot be read, whoever seems to be missing may be the guest of that line: nobody is forgotten.
             complete=not registration.unread,
             need_consent=self.venue.privacy.need_consent,
+            more=self._more,
         )
         async with self._guests.changing:
             compared = await self._store.change(work)

@@ -48,7 +48,7 @@ def test_the_shipped_example_is_fine() -> None:
 def test_three_vendors_names_of_one_address_are_one_identifier() -> None:
     """`email_address`, `Visitor_Email__c` and `traits.email`, each spelled its own way, name the same guest."""
     told = {
-        "registration": {"email_address": "Kim@Example.org "},
+        "tickets": {"email_address": "Kim@Example.org "},
         "crm": {"Visitor_Email__c": "mailto:kim@example.org"},
         "app": {"traits": {"email": "KIM@EXAMPLE.ORG"}},
     }
@@ -63,7 +63,7 @@ def test_identifiers_come_strongest_first() -> None:
     """Whatever the order of a record's fields, the ticket outranks the address, and a badge comes last."""
     record = {"badge": "01042", "email_address": "kim@example.org", "ticket_no": "T7"}
     for fields in (record, dict(reversed(record.items()))):
-        assert LAYER.read("registration", fields).ids == (
+        assert LAYER.read("tickets", fields).ids == (
             Identifier("registration", "T7"),
             KIM,
             Identifier("badge", "1042"),
@@ -79,7 +79,7 @@ def test_a_field_nobody_mapped_is_listed_and_its_value_is_not_kept() -> None:
 
 def test_a_value_that_is_none_is_refused_without_being_quoted() -> None:
     """A refusal names the field and what is wanted, never the value: refusals end in reports and on screens."""
-    reading = LAYER.read("registration", {"email_address": "kim at home", "colour": "bleu", "first_name": "Kim"})
+    reading = LAYER.read("tickets", {"email_address": "kim at home", "colour": "bleu", "first_name": "Kim"})
     assert reading.values == {"first_name": "Kim"}
     assert [refusal.field for refusal in reading.refused] == ["email_address", "colour"]
     assert not any("kim" in refusal.why or "bleu" in refusal.why for refusal in reading.refused)
@@ -88,7 +88,7 @@ def test_a_value_that_is_none_is_refused_without_being_quoted() -> None:
 @pytest.mark.parametrize("nothing", [None, ""])
 def test_an_empty_field_says_nothing(nothing: object) -> None:
     """A vendor's empty field is neither a value nor a mistake: unknown is not false."""
-    reading = LAYER.read("registration", {"first_name": nothing, "email_address": nothing})
+    reading = LAYER.read("tickets", {"first_name": nothing, "email_address": nothing})
     assert (reading.values, reading.refused, reading.unmapped) == ({}, (), ())
 
 

@@ -111,7 +111,7 @@ async def test_a_purchase_told_otherwise_is_a_conflict(place: Place) -> None:
 async def test_every_rejected_row_is_told_and_kept_to_be_mended(place: Place) -> None:
     """The good rows are taken; each bad one is told by line and field without its value, and waits as a file."""
     place.put(
-        "registration/day1.csv",
+        "tickets/day1.csv",
         "ticket_no;email_address;colour;shoe\n"
         "T1;kim@example.org;teal;43\n"
         ";;red;44\n"
@@ -128,17 +128,17 @@ async def test_every_rejected_row_is_told_and_kept_to_be_mended(place: Place) ->
     ]
     assert report.unmapped == {"shoe": 3}
     assert "not an address" not in report.text()
-    rejected = (place.root / "registration/rejected/day1.csv").read_text()
+    rejected = (place.root / "tickets/rejected/day1.csv").read_text()
     assert rejected == "ticket_no;email_address;colour;shoe\n;;red;44\nT3;x@example.org;red;41;too;many\n"
 
 
 @pytest.mark.asyncio
 async def test_a_rejected_file_mended_and_dropped_again_is_taken(place: Place) -> None:
     """What waits in `rejected` is a file of its own, heading and all."""
-    place.put("registration/day1.csv", "ticket_no,colour\nT1,teal\n,red\n")
+    place.put("tickets/day1.csv", "ticket_no,colour\nT1,teal\n,red\n")
     await place.read()
-    waiting = place.root / "registration/rejected/day1.csv"
-    place.put("registration/day1.csv", waiting.read_text().replace(",red", "T2,red"))
+    waiting = place.root / "tickets/rejected/day1.csv"
+    place.put("tickets/day1.csv", waiting.read_text().replace(",red", "T2,red"))
     assert (await place.read()).outcomes == {"new": 1}
 
 
@@ -156,10 +156,10 @@ async def test_a_rejected_file_mended_and_dropped_again_is_taken(place: Place) -
 )
 async def test_an_unreadable_file_is_kept_and_told(place: Place, name: str, text: bytes, why: str) -> None:
     """Nothing of it is taken, nothing of it is lost."""
-    place.put(f"registration/{name}", text)
+    place.put(f"tickets/{name}", text)
     report = await place.read()
     assert why in report.text()
-    assert (place.root / "registration" / "rejected" / name).read_bytes() == text
+    assert (place.root / "tickets" / "rejected" / name).read_bytes() == text
     assert place.log.facts == {}
 
 
