@@ -191,15 +191,22 @@ async def _check_token(request: web.Request, session: Session) -> None:
 async def _csrf_said(request: web.Request) -> str:
     said = request.headers.get(CSRF_HEADER)
     if said is None and request.content_type == "application/x-www-form-urlencoded":
-        said = str((await request.post()).get("csrf", ""))
+        said = await _field(request, "csrf")
     return said or ""
 
 
 async def _said(request: web.Request) -> tuple[str, str]:
     if request.content_length is None or request.content_length > MOST_FORM:
         raise web.HTTPRequestEntityTooLarge(MOST_FORM, request.content_length or 0)
-    form = await request.post()
-    return str(form.get("name", "")), str(form.get("password", ""))
+    return await _field(request, "name"), await _field(request, "password")
+
+
+async def _field(request: web.Request, name: str) -> str:
+    """A field of a form. A form that cannot be read is refused."""
+    try:
+        return str((await request.post()).get(name, ""))
+    except (ValueError, LookupError) as error:  # not of its charset, or of one that nobody knows
+        raise web.HTTPBadRequest(text="This form cannot be read.\n") from error
 
 
 def _turned_away(request: web.Request) -> web.Response:

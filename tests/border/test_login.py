@@ -137,6 +137,21 @@ async def test_guessing_is_slowed_down(tmp_path: Path) -> None:
 
 
 @pytest.mark.asyncio
+async def test_a_form_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
+    """Bytes of no charset, an unknown one, no length, too much: a status, never a failure."""
+    kind = "application/x-www-form-urlencoded"
+    async with guarded(tmp_path) as (url, browser, _):
+        for body, told, expected in (
+            (b"name=\xff", kind, 400),
+            (b"name=kim", f"{kind}; charset=nothing", 400),
+            (b"name=" + b"x" * 5_000, kind, 413),
+            (b"name=kim", "multipart/form-data", 400),
+        ):
+            answer = await browser.post(url + "login", data=body, headers={"Content-Type": told})
+            assert answer.status == expected, (body[:20], told)
+
+
+@pytest.mark.asyncio
 async def test_a_session_ends_with_disuse_or_with_its_user(tmp_path: Path) -> None:
     """After half a day unused, and at once when the user is taken out of the file."""
     clock = Clock()

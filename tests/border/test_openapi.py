@@ -72,6 +72,7 @@ def test_every_answer_is_as_the_document_says(doors: Lobby, operation: object, m
 
 
 @pytest.mark.long
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("mode", [GenerationMode.POSITIVE, GenerationMode.NEGATIVE])
 @pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.path)
 def test_every_answer_is_as_the_document_says_for_long(doors: Lobby, operation: object, mode: GenerationMode) -> None:
