@@ -2,9 +2,8 @@
 
 import asyncio
 import zlib
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from dataclasses import asdict, field
-from typing import Any
 
 from edgehub.core.data import dataclass
 from edgehub.core.record import NewEvent, OpenVisit, OutboxRow, VisitChange, VisitGone
@@ -101,16 +100,6 @@ class Batch:
         for future in self.futures:
             if not future.done():  # whoever waited may have been cancelled
                 future.set_result(kept and not self.dropped)
-
-
-def mark_rows(acks: Iterable[tuple[Ack, int]], now_us: int) -> list[tuple[Any, ...]]:
-    """Ranges to mark, of each acknowledgement from what is known to be marked on."""
-    return [
-        (now_us, ack.epoch.nonce, ack.partition, low, high)
-        for ack, known in acks
-        for low, high in ((known + 1, ack.watermark), *ack.also)
-        if low <= high
-    ]
 
 
 def visit_row(visit: OpenVisit) -> tuple[str, bytes, int]:

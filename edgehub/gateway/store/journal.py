@@ -16,18 +16,18 @@ from itertools import count
 from pathlib import Path
 from typing import Self
 
-from edgehub.core.clock import Age
 from edgehub.core.data import dataclass
 from edgehub.core.record import NewEvent, OpenVisit, OutboxRow, VisitChange
 from edgehub.core.wire import Ack, At, Epoch, EventBody, Mark
 from edgehub.core.wire.events import StoreCorrupt, StoreShed
-from edgehub.core.wire.fields import dump_text
 from edgehub.gateway.store.ballast import Ballast
-from edgehub.gateway.store.batch import Batch, Draft, Sequences, mark_rows
+from edgehub.gateway.store.batch import Batch, Draft, Sequences
 from edgehub.gateway.store.database import Damaged, Database, DatabaseError, Row, Step, forget_aside
 from edgehub.gateway.store.erasure import Eraser
+from edgehub.gateway.store.marks import Marks
 from edgehub.gateway.store.recovery import Recovered, open_or_recover
 from edgehub.gateway.store.shedding import Shedding, report_of
+from edgehub.gateway.store.window import Window
 
 COMMIT_EVERY_S = 0.3
 """At most 3.3 commits a second: an SD card takes 5 to 30 ms for each, and wears."""
@@ -37,10 +37,6 @@ RETRY_S = (0.5, 1.0, 2.0, 5.0)
 """Waits after failed commits; the last repeats."""
 MOST_WAITING = 20_000
 """Events kept in memory while the disk refuses: some 10 MB. More are refused and counted."""
-REPLAY_WINDOW_US = 24 * 3600 * 1_000_000
-"""How long acknowledged rows stay, for a hub restored from a backup."""
-TRIM_EVERY_S = 600.0
-"""The window is trimmed this often, and never while nothing happens."""
 ASIDE_ROWS = 1_000
 """Events set aside; of more the oldest go."""
 UNKNOWN_EPOCH = Epoch(0, "0" * 16)
@@ -84,9 +80,9 @@ class Journal:
         self.eraser = Eraser(self._database)
         self._partitions = partitions
         self._clock = clock
-        self._age = Age()
+        self._window = Window(self._database, self._shedding)
         self._sequences: Sequences | None = None
-        self._marked: dict[tuple[str, int], Mark] = {}
+        self._marks = Marks()
         self._batch = Batch()
         self._room: list[Step] = []
         """What is to be given up and could not be written yet."""
@@ -94,7 +90,6 @@ class Journal:
         self._marks_due: asyncio.TimerHandle | None = None
         self._stop = asyncio.Event()
         self._committed = self._acknowledged = self._commits = self._refused = self._shed = self._aside = 0
-        self._trim_at = 0.0
         self.recovered: Recovered | None = None
         self.failing: str | None = None
         """Why the last commit failed, while it does."""
@@ -161,30 +156,16 @@ class Journal:
         [(next_start,)] = await self._database.select("next_start")
         start = max(next_start, self.epoch.start + 1)  # also when a damaged file forgot what it had
         epoch, at = Epoch(start, secrets.token_hex(8)), self._clock()
-        self._age = Age(await self._known_moment())
         steps: list[Step] = [("insert_epoch", [(start, epoch.nonce, at.boot_id)]), ("forget_epochs", [(start,)])]
         if before is not None:
             steps.append(("keep_epoch", [(before.start, before.nonce, at.boot_id)]))
-        if self._age.is_sure(at):
-            steps += [("forget_acknowledged", [(at.wall_us - REPLAY_WINDOW_US,)]), self._keep_moment(at)]
+        steps += await self._window.begin(at, asyncio.get_running_loop().time())
         await self._database.write(steps)
         self._sequences = Sequences(epoch)
-        self._trim_at = asyncio.get_running_loop().time() + TRIM_EVERY_S
-        rows = await self._database.select("marks")
-        marks = [Mark(Epoch(begun, nonce), partition, watermark) for begun, nonce, partition, watermark in rows]
-        self._marked = {(mark.epoch.nonce, mark.partition): mark for mark in marks}
+        self._marks = Marks(await self._database.select("marks"))
         await self._recount()
         self.rewrites += 1
         self.news.set()
-
-    async def _known_moment(self) -> At | None:
-        known = await self.meta("clock")
-        with suppress(ValueError, TypeError):
-            return None if known is None else At(**json.loads(known))
-        return None
-
-    def _keep_moment(self, at: At) -> Step:
-        return "set_meta", [("clock", dump_text(at.to_json()))]
 
     async def _recount(self) -> None:
         [(self.backlog, _)] = await self._database.select("waiting")
@@ -307,16 +288,11 @@ class Journal:
         ]
         steps: list[Step] = [("insert_row", rows), *batch.visit_steps(), *(aside if batch.aside else [])]
         unmarks = [(*key, ack.watermark) for key, ack in batch.unmarks.items()]
-        known = [(ack, min(self._watermark(key), ack.watermark)) for key, ack in batch.marks.items()]
         return [
             *(step for step in steps if step[1]),
             ("unmark", unmarks),
-            ("mark", mark_rows(known, wall_us)),
+            ("mark", self._marks.rows(batch.marks, wall_us)),
         ]
-
-    def _watermark(self, key: tuple[str, int]) -> int:
-        known = self._marked.get(key)
-        return 0 if known is None else known.watermark
 
     async def _reports_of(self, rows: Iterable[OutboxRow]) -> list[StoreShed]:
         """That these will never come."""
@@ -334,9 +310,7 @@ class Journal:
         acknowledged, waiting_again = max(0, touched["mark"]), max(0, touched["unmark"])
         self._acknowledged += acknowledged
         self.backlog += len(batch.drafts) - acknowledged + waiting_again
-        for key, ack in batch.marks.items():
-            if key in batch.unmarks or self._watermark(key) < ack.watermark:
-                self._marked[key] = Mark(ack.epoch, ack.partition, ack.watermark)
+        self._marks.settle(batch.marks, batch.unmarks)
         self.rewrites += waiting_again > 0
         if "delete_row" in touched:
             with suppress(DatabaseError, OSError):  # what is committed is committed; the next one counts
@@ -348,15 +322,10 @@ class Journal:
 
     async def _trim(self) -> None:
         now = asyncio.get_running_loop().time()
-        if now < self._trim_at:
+        if not self._window.is_due(now):
             return
-        self._trim_at = now + TRIM_EVERY_S
-        at = self._clock()
-        sure = self._age.is_sure(at)
         with suppress(DatabaseError, OSError):  # the next one will do
-            await self._shedding.trim_window(at.wall_us - REPLAY_WINDOW_US if sure else None)
-            if sure:
-                await self._database.write([self._keep_moment(at)])
+            await self._window.trim(self._clock(), now)
         await self._ballast.take()
 
     async def _mend(self, error: Exception) -> None:
@@ -414,7 +383,7 @@ class Journal:
 
     def marks(self) -> list[Mark]:
         """Up to where each epoch still here is acknowledged, the newest 200."""
-        return sorted(self._marked.values(), key=lambda mark: -mark.epoch.start)[:200]
+        return self._marks.named()
 
     async def open_visits(self) -> list[OpenVisit]:
         """The visits that were open when this was last written down."""
