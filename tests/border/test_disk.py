@@ -161,3 +161,16 @@ async def test_the_ballast_is_taken_again(tmp_path: Path) -> None:
             disk.empty()
         async with open_store(disk):
             await until(ballast.exists)
+
+
+@pytest.mark.asyncio
+async def test_a_journal_that_cannot_be_read_has_no_page_and_ends_nobody(tmp_path: Path) -> None:
+    """The pump asks while the connection is discarded: it gets nothing, is woken again, and then gets everything."""
+    async with Store(tmp_path, boot_id="boot") as store:
+        assert await store.record([event(1)])
+        await store._journal._database.close()
+        store.news.clear()
+        assert await store.page(0, 10) == []
+        assert await asyncio.wait_for(store.record([event(2)]), 10)
+        await asyncio.wait_for(store.news.wait(), 10)
+        assert await numbers(store) == [1, 2]

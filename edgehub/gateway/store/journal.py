@@ -35,6 +35,8 @@ MARKS_WAIT_S = 2.0
 """Acknowledgements ride in the next commit of events; alone, they wait this long. Lost, they cost a resend."""
 RETRY_S = (0.5, 1.0, 2.0, 5.0)
 """Waits after failed commits; the last repeats."""
+READ_AGAIN_S = 5.0
+"""After rows could not be read, whoever waits for news is woken."""
 MOST_WAITING = 20_000
 """Events kept in memory while the disk refuses: some 10 MB. More are refused and counted."""
 ASIDE_ROWS = 1_000
@@ -371,10 +373,12 @@ class Journal:
     # --- reading ----------------------------------------------------------------------------------------------------
 
     async def page(self, after: int, limit: int) -> list[OutboxRow]:
-        """Rows that wait for the hub, in the order of commits, with ids above ``after``; none while it is not open."""
-        if self._sequences is None:
+        """Rows that wait for the hub, in the order of commits, with ids above ``after``; none while they cannot be read."""
+        try:
+            rows = await self._database.select("page", after, limit)
+        except (DatabaseError, OSError):  # not open yet, or discarded just now; the writer sees to it
+            asyncio.get_running_loop().call_later(READ_AGAIN_S, self.news.set)
             return []
-        rows = await self._database.select("page", after, limit)
         return [
             OutboxRow(row_id, Epoch(start, nonce), partition, seq, payload)
             for row_id, start, nonce, partition, seq, payload, crc in rows
