@@ -20,7 +20,7 @@ def bodies(number: int) -> Sequence[EventBody]:
     visit = {"visit": f"v{number}", "person": f"p{number % 50}", "zone": "bacon"}
     told: list[EventBody] = [
         wire.LightRefused(zone="bacon", why="the bridge does not answer"),
-        wire.RadioState(receiver=f"pi/{number}", state="ok"),
+        wire.RadioState(receiver="pi", state="ok"),
         wire.BadgeUnknownCount(count=number),
         wire.DwellProgress(dwell_s=60.0, **visit),
         wire.VisitEntered(entered_at=number, evidence={}, **visit),

@@ -4,11 +4,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.system.faults.card import failing_card, full_disk
 from tests.system.faults.clones import rolled_back
 from tests.system.faults.hubloss import hub_losses
 from tests.system.faults.isolation import isolation
 from tests.system.faults.kills import broker_amnesia, delete_on_puback, no_dedupe, random_kills
 from tests.system.faults.network import half_open
+from tests.system.faults.outage import bounded_storage, long_outage
 from tests.system.faults.planted import planted
 from tests.system.faults.powercut import power_cuts
 from tests.system.faults.puback import puback_is_not_delivery
@@ -40,6 +42,10 @@ FAULTS = {
         Fault("R4", power_cuts, 500, 10_000),
         Fault("R6", rolled_back, 1, 10),
         Fault("R7", half_open, 1, 1),
+        Fault("R8", long_outage, 17_280, 864_000),
+        Fault("R9", bounded_storage, 1_500, 20_000),
+        Fault("R10", full_disk, 1, 1),
+        Fault("R11", failing_card, 1, 1),
         Fault("R12", rotten, 100, 1000),
         Fault("R13", hub_losses, 2, 20),
         Fault("R14", told_to_stop, 5, 100),

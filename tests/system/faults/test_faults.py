@@ -80,3 +80,18 @@ def test_what_is_said_again_or_forged_has_no_effect(tmp_path: Path) -> None:
 def test_malformed_messages_crash_nobody_and_block_nothing(tmp_path: Path) -> None:
     """Ten thousand garbled messages to gateway and hub: both go on, the hub sets them aside, fresh events arrive."""
     survives("S3", tmp_path)
+
+
+def test_a_quota_that_is_far_too_small_is_shed_in_order_and_reported(tmp_path: Path) -> None:
+    """What is given up goes in the stated order and is named to the hub, whose watermark passes over it."""
+    survives("R9", tmp_path)
+
+
+def test_a_disk_filled_by_others_stops_nothing(tmp_path: Path) -> None:
+    """The gateway goes on, and all is normal ten seconds after the neighbour gave the disk back."""
+    survives("R10", tmp_path)
+
+
+def test_a_failing_card_is_told_of_and_loses_nothing_that_was_accepted(tmp_path: Path) -> None:
+    """Read-only, or each sync an error: the status says so within five seconds, and what was accepted arrives."""
+    survives("R11", tmp_path)
