@@ -2,6 +2,12 @@
 
 import asyncio
 import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -14,6 +20,7 @@ from tests.fakes.disk import Disk, small_disk
 from tests.fakes.event import event
 from tests.fakes.waiting import until
 
+ROOT = Path(__file__).parents[2]
 MIB = 1024 * 1024
 VISIT = OpenVisit("v1", "p1", "1042", "bar", 5, 6, 7, "boot")
 
@@ -174,3 +181,45 @@ async def test_a_journal_that_cannot_be_read_has_no_page_and_ends_nobody(tmp_pat
         assert await asyncio.wait_for(store.record([event(2)]), 10)
         await asyncio.wait_for(store.news.wait(), 10)
         assert await numbers(store) == [1, 2]
+
+
+def promised(path: Path) -> list[int]:
+    """The numbers a writer has printed whole."""
+    return [int(line) for line in path.read_text().splitlines(keepends=True) if line.endswith("\n")]
+
+
+@contextmanager
+def writing_on_a_bad_disk(directory: Path, flag: Path) -> Iterator[Path]:
+    """A writer whose syncs fail while the flag is there; where it prints what was accepted."""
+    compiler = shutil.which("cc") or shutil.which("gcc")
+    if compiler is None:
+        pytest.skip("a library whose sync fails needs a C compiler")
+    library, out = directory / "badsync.so", directory / "out"
+    subprocess.run([compiler, "-shared", "-fPIC", "-o", library, ROOT / "tests/fakes/badsync.c"], check=True)
+    command = [sys.executable, "-m", "tests.fakes.writer", str(directory / "state")]
+    env = {**os.environ, "LD_PRELOAD": str(library), "BADSYNC": str(flag)}
+    with out.open("w") as stream, subprocess.Popen(command, cwd=ROOT, stdout=stream, env=env) as writer:
+        try:
+            yield out
+        finally:
+            writer.kill()
+
+
+@pytest.mark.asyncio
+async def test_nothing_is_accepted_by_a_sync_that_failed(tmp_path: Path) -> None:
+    """EIO from every sync for three seconds (R11): no promise meanwhile; afterwards all that waited, and each once."""
+    flag = tmp_path / "bad"
+    with writing_on_a_bad_disk(tmp_path, flag) as out:
+        await until(lambda: len(promised(out)) >= 3, within_s=20)
+        flag.touch()
+        await asyncio.sleep(1.0)
+        before = promised(out)
+        await asyncio.sleep(2.0)
+        assert promised(out) == before
+        flag.unlink()
+        await until(lambda: len(promised(out)) > len(before) + 2, within_s=20)
+    async with Store(tmp_path / "state", boot_id="boot") as store:
+        kept = await numbers(store)
+        assert store.recovered is None
+    assert kept[: len(promised(out))] == promised(out) == list(range(1, len(promised(out)) + 1))
+    assert len(kept) == len(set(kept))
