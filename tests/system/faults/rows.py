@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.system.faults.card import failing_card, full_disk
+from tests.system.faults.clocks import stepped
 from tests.system.faults.clones import rolled_back
 from tests.system.faults.hubloss import hub_losses
 from tests.system.faults.isolation import isolation
@@ -49,6 +50,7 @@ FAULTS = {
         Fault("R12", rotten, 100, 1000),
         Fault("R13", hub_losses, 2, 20),
         Fault("R14", told_to_stop, 5, 100),
+        Fault("T1", stepped, 1, 20),
         Fault("S1", isolation, 2, 12),
         Fault("S2", replays, 2_000, 10_000),
         Fault("S3", malformed, 10_000, 1_000_000),
