@@ -2,6 +2,7 @@
 
 import asyncio
 import secrets
+import sys
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
@@ -43,6 +44,8 @@ if TYPE_CHECKING:
     from edgehub.web.login import Login
 
 PICTURE_EVERY_S = 0.5
+SWITCH_S = 0.001
+"""How long the writer's thread may keep the interpreter while a reader waits: of Python's 5 ms a read would wait several."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,6 +237,7 @@ async def run_hub(
     ``ready`` is told once, with the address of the page if there is one. Raises StoreError when the database cannot
     be opened, OSError when page or doors cannot listen, ConfigError when a file of the doors has mistakes.
     """
+    sys.setswitchinterval(SWITCH_S)
     async with AsyncExitStack() as exits:
         store = await exits.enter_async_context(HubStore(settings.database))
         layer = _layer(settings)

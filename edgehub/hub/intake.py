@@ -293,7 +293,7 @@ class Intake:
             if person is not None:
                 work.stale[person] = work.event
             if body is not None:
-                self._apply(transaction, work, gateway, identity, shifted(body, by_us))
+                self._apply(transaction, work, gateway, identity, shifted(body, by_us) if by_us else body)
         elif isinstance(body, LightShown | LightRefused):
             # what a lamp shows is no secret; whose it is, is kept no longer
             work.lights.append(replace(body, person=None))

@@ -20,7 +20,9 @@ from typing import Any, Generic, Self, TypeVar
 
 import structlog
 from sqlalchemy import URL, Connection, TextClause, bindparam, text
+from sqlalchemy.engine import Dialect
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, SQLAlchemyError
+from sqlalchemy.sql.compiler import SQLCompiler
 
 from edgehub.core.statements import named_statements
 from edgehub.hub.store.engines import READERS, engines, make_private
@@ -45,9 +47,12 @@ class StoreError(Exception):
 class Transaction:
     """What a change reads and writes through."""
 
-    def __init__(self, connection: Connection, statements: Mapping[str, TextClause]) -> None:
+    def __init__(
+        self, connection: Connection, statements: Mapping[str, TextClause], writes: "Mapping[str, _Write]"
+    ) -> None:
         self._connection = connection
         self._statements = statements
+        self._writes = writes
 
     def select(self, name: str, **values: Any) -> list[Row]:
         """All rows of a statement; a value that stands after `in` is a list."""
@@ -57,8 +62,7 @@ class Transaction:
     def run(self, name: str, rows: Rows) -> None:
         """Run a statement with each of these rows."""
         if rows:
-            cleaned = [{key: clean(value) for key, value in row.items()} for row in rows]
-            self._connection.execute(self._statements[name], cleaned)
+            self._writes[name].run(self._connection, rows)
 
 
 class HubStore:
@@ -88,6 +92,8 @@ class HubStore:
             self._engines = engines(self._database)
         except ModuleNotFoundError as error:
             raise StoreError(f"{error.name} is missing: pip install 'edgehub[postgres]'") from error
+        dialect = self._engines.writer.dialect
+        self._writes = {name: _Write(statement, dialect) for name, statement in self._statements.items()}
         try:
             await self._in(self._writing, partial(migrate, self._engines))
         except BaseException:
@@ -130,7 +136,7 @@ class HubStore:
 
     def _read(self, work: Callable[[Transaction], T]) -> T:
         with self._engines.reader.connect() as connection:
-            return work(Transaction(connection, self._statements))
+            return work(Transaction(connection, self._statements, self._writes))
 
     # --- writing ----------------------------------------------------------------------------------------------------
 
@@ -174,7 +180,7 @@ class HubStore:
         with self._engines.writer.connect() as connection:
             try:
                 with connection.begin():
-                    transaction = Transaction(connection, self._statements)
+                    transaction = Transaction(connection, self._statements, self._writes)
                     for change in changes:
                         change.run(transaction, connection)
             except SQLAlchemyError:
@@ -211,6 +217,24 @@ class _Change(Generic[T]):
             self.future.set_exception(self.failed)
         else:
             self.future.set_result(self.done[0])
+
+
+class _Write:
+    """A statement in the driver's own words: for thousands of rows SQLAlchemy's care for each is half of the time."""
+
+    def __init__(self, statement: TextClause, dialect: Dialect) -> None:
+        compiled = statement.compile(dialect=dialect)
+        self._sql = str(compiled)
+        self._names = compiled.positiontup if isinstance(compiled, SQLCompiler) else None
+
+    def run(self, connection: Connection, rows: Rows) -> None:
+        """With each of these rows."""
+        if self._names is None:
+            named = [{name: clean(value) for name, value in row.items()} for row in rows]
+            connection.exec_driver_sql(self._sql, named)
+        else:
+            placed = [tuple([clean(row[name]) for name in self._names]) for row in rows]
+            connection.exec_driver_sql(self._sql, placed)
 
 
 def _statements(sql: str) -> dict[str, TextClause]:
