@@ -1,7 +1,6 @@
 """The door of the gateways: events in over MQTT, committed before they are acknowledged; profiles and commands out.
 
-Messages that wait together are committed together, so that a busy hub pays for one sync however many gateways speak;
-while the disk syncs, the next ones are read.
+Messages that wait together are committed together, so that a busy hub pays for one sync however many gateways speak.
 """
 
 import asyncio
@@ -22,13 +21,15 @@ from edgehub.hub.board import Board
 from edgehub.hub.guests import Guests
 from edgehub.hub.intake import Delivery, Intake, Work
 from edgehub.hub.ledger import Ledger
-from edgehub.hub.store import HubStore, StoreError
+from edgehub.hub.store import HubStore, StoreError, Transaction
 from edgehub.mqtt import Connected, Lost, Message, Mqtt, Will
 
 log = structlog.get_logger("edgehub.hub")
 
-MOST_READ = 100
-"""Messages read ahead of the commit; more wait unread."""
+MOST_WAITING = 100
+"""Messages of one commit; more wait outside."""
+Unread = Callable[[], Delivery]
+"""A message that came, still to be read."""
 GOODBYE_S = 1.0
 DOUBTS_EVERY_S = 5.0
 COMMAND_WITHIN_US = 60_000_000
@@ -79,7 +80,7 @@ class Gateways:
         topics = [every.events("+"), every.ask, every.anchor, every.status, self._topics.zone("+")]
         will = Will(self._topics.hub_status, HubStatus("offline", generation).to_json())
         self.mqtt = Mqtt(mqtt, f"{site}-hub", subscriptions=[(topic, 1) for topic in topics], will=will)
-        self._deliveries: asyncio.Queue[Delivery] = asyncio.Queue(MOST_READ)
+        self._unread: asyncio.Queue[Unread] = asyncio.Queue(MOST_WAITING)
         self._births = Births()
 
     async def run(self) -> None:
@@ -125,10 +126,9 @@ class Gateways:
             gateway, rest = self._topics.read(message.topic)
             match rest.split("/"):
                 case ["up", "events", _]:
-                    await self._deliveries.put(Delivery.read(gateway, message.payload))
-                    await asyncio.sleep(0)  # a commit that has returned is acknowledged before the next is read
+                    await self._unread.put(partial(Delivery.read, gateway, message.payload))
                 case ["up", "anchor"]:
-                    await self._deliveries.put(Delivery(gateway, anchor=Anchor.read(message.payload).at))
+                    await self._unread.put(partial(Delivery, gateway, anchor=Anchor.read(message.payload).at))
                 case ["up", "ask"]:
                     await self._answer(gateway, Ask.read(message.payload))
                 case ["status"] if gateway != "hub":
@@ -148,15 +148,14 @@ class Gateways:
     async def _keep(self) -> None:
         """Commit what was read, all of it at once."""
         while True:
-            deliveries = [await self._deliveries.get()]
-            while not self._deliveries.empty():
-                deliveries.append(self._deliveries.get_nowait())
+            unread = [await self._unread.get()]
+            while not self._unread.empty():
+                unread.append(self._unread.get_nowait())
             with suppress(StoreError):  # nothing is acknowledged, so everything comes again
-                await self._commit(deliveries)
+                await self._commit(unread)
 
-    async def _commit(self, deliveries: Sequence[Delivery]) -> None:
-        take = partial(self._intake.take, deliveries=deliveries, now_us=wall_us())
-        work = await self._store.change(take)
+    async def _commit(self, unread: Sequence[Unread]) -> None:
+        work = await self._store.change(partial(take_all, intake=self._intake, unread=unread))
         for stay in work.stays.values():
             self._ledger.put(stay)
         self._board.count(_totals(work))
@@ -209,6 +208,15 @@ class Gateways:
         for page in pages(self._guests.roster.since(since), since=since):
             topic = self._topics.gateway(gateway).profiles
             await self.mqtt.publish(topic, page.to_json(), expiry_s=PROFILE_EXPIRY_S)
+
+
+def take_all(transaction: Transaction, intake: Intake, unread: Sequence[Unread]) -> Work:
+    """Read messages and take them in, all in the writer's thread.
+
+    Reading is the dear part. Beside the writer, in the loop's thread, it would take the interpreter from it at every row
+    that SQLite writes, and give it back a millisecond later.
+    """
+    return intake.take(transaction, [read() for read in unread], wall_us())
 
 
 def wall_us() -> int:

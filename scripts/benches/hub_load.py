@@ -21,7 +21,7 @@ from edgehub.hub.daemon import SWITCH_S
 from edgehub.hub.fact import PERSON, Fact, Identifier
 from edgehub.hub.facts import Facts
 from edgehub.hub.folder import Folder
-from edgehub.hub.gateways import MOST_READ
+from edgehub.hub.gateways import MOST_WAITING, take_all
 from edgehub.hub.intake import Delivery, Intake
 from edgehub.hub.people import Person, put
 from edgehub.hub.store import HubStore, Transaction
@@ -83,27 +83,12 @@ async def measure(database: Path | URL, load: Load) -> Figures:
 
 
 async def _take(store: HubStore, intake: Intake, messages: Sequence[tuple[str, bytes]]) -> None:
-    """As `edgehub.hub.gateways` does it: read ahead of the commit, and commit all that was read."""
-    queue: asyncio.Queue[Delivery | None] = asyncio.Queue(MOST_READ)
-
-    async def read() -> None:
-        for gateway, payload in messages:
-            await queue.put(Delivery.read(gateway, payload))
-            await asyncio.sleep(0)
-        await queue.put(None)
-
-    reading = asyncio.create_task(read())
-    more = True
-    while more:
-        deliveries = [await queue.get()]
-        while not queue.empty():
-            deliveries.append(queue.get_nowait())
-        more = deliveries[-1] is not None
-        found = [one for one in deliveries if one is not None]
-        work = await store.change(partial(intake.take, deliveries=found, now_us=time.time_ns() // 1000))
-        assert len(work.events) == sum(len(one.events) for one in found), "each event is new"
+    """As `edgehub.hub.gateways` does it when so many wait: read and committed together."""
+    for at in range(0, len(messages), MOST_WAITING):
+        unread = [partial(Delivery.read, *message) for message in messages[at : at + MOST_WAITING]]
+        work = await store.change(partial(take_all, intake=intake, unread=unread))
+        assert len(work.events) == PER_MESSAGE * len(unread), "each event is new"
         intake.acks(work)
-    await reading
 
 
 async def _read(store: HubStore, profiles: int, latencies_ms: list[float]) -> None:
