@@ -15,7 +15,8 @@ from edgehub.core.wire.fields import dump_text
 from edgehub.hub.claim import Claim, IdentityRules
 from edgehub.hub.fact import BADGE, PERSON, Fact, Identifier, Taken
 from edgehub.hub.names import Told, forget, learn, people_of, wearers_of
-from edgehub.hub.store import HubStore, Row, Transaction, clean
+from edgehub.hub.store import HubStore, Row, Transaction
+from edgehub.hub.store.rows import clean
 
 AT_ONCE = 500
 """Facts in one transaction: the next door's turn comes after."""

@@ -20,18 +20,16 @@ from typing import Any, Generic, Self, TypeVar
 
 import structlog
 from sqlalchemy import URL, Connection, TextClause, bindparam, text
-from sqlalchemy.engine import Dialect
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, SQLAlchemyError
-from sqlalchemy.sql.compiler import SQLCompiler
 
 from edgehub.core.statements import named_statements
 from edgehub.hub.store.engines import READERS, engines, make_private
 from edgehub.hub.store.migrate import TooNewError, migrate
+from edgehub.hub.store.rows import Rows, Write, clean, writes
 
 log = structlog.get_logger("edgehub.hub")
 
 Row = tuple[Any, ...]
-Rows = Sequence[Mapping[str, Any]]
 T = TypeVar("T")
 
 MOST_WAITING = 1_000
@@ -48,7 +46,7 @@ class Transaction:
     """What a change reads and writes through."""
 
     def __init__(
-        self, connection: Connection, statements: Mapping[str, TextClause], writes: "Mapping[str, _Write]"
+        self, connection: Connection, statements: Mapping[str, TextClause], writes: Mapping[str, Write]
     ) -> None:
         self._connection = connection
         self._statements = statements
@@ -62,7 +60,7 @@ class Transaction:
     def run(self, name: str, rows: Rows) -> None:
         """Run a statement with each of these rows."""
         if rows:
-            self._writes[name].run(self._connection, rows)
+            self._writes[name](self._connection, rows)
 
 
 class HubStore:
@@ -92,15 +90,18 @@ class HubStore:
             self._engines = engines(self._database)
         except ModuleNotFoundError as error:
             raise StoreError(f"{error.name} is missing: pip install 'edgehub[postgres]'") from error
-        dialect = self._engines.writer.dialect
-        self._writes = {name: _Write(statement, dialect) for name, statement in self._statements.items()}
         try:
-            await self._in(self._writing, partial(migrate, self._engines))
+            await self._in(self._writing, self._open)
         except BaseException:
             await self._close()
             raise
         self._keeping = asyncio.create_task(self._keep(), name="hub commits")  # ends in __aexit__
         return self
+
+    def _open(self) -> None:
+        migrate(self._engines)
+        with self._engines.reader.connect() as connection:
+            self._writes = writes(self._statements, connection)
 
     async def __aexit__(self, *_: object) -> None:
         self._keeping.cancel()
@@ -219,24 +220,6 @@ class _Change(Generic[T]):
             self.future.set_result(self.done[0])
 
 
-class _Write:
-    """A statement in the driver's own words: for thousands of rows SQLAlchemy's care for each is half of the time."""
-
-    def __init__(self, statement: TextClause, dialect: Dialect) -> None:
-        compiled = statement.compile(dialect=dialect)
-        self._sql = str(compiled)
-        self._names = compiled.positiontup if isinstance(compiled, SQLCompiler) else None
-
-    def run(self, connection: Connection, rows: Rows) -> None:
-        """With each of these rows."""
-        if self._names is None:
-            named = [{name: clean(value) for name, value in row.items()} for row in rows]
-            connection.exec_driver_sql(self._sql, named)
-        else:
-            placed = [tuple([clean(row[name]) for name in self._names]) for row in rows]
-            connection.exec_driver_sql(self._sql, placed)
-
-
 def _statements(sql: str) -> dict[str, TextClause]:
     return {
         name: text(statement).bindparams(*(bindparam(each, expanding=True) for each in _LIST.findall(statement)))
@@ -252,13 +235,6 @@ def _bound(value: Any) -> Any:
     if not values:
         return values
     return values + values[-1:] * ((1 << (len(values) - 1).bit_length()) - len(values))
-
-
-def clean(value: Any) -> Any:
-    """A text without what one of the databases cannot keep: NUL, and half a surrogate pair. Others stay as they are."""
-    if type(value) is not str or (value.isascii() and "\0" not in value):
-        return value
-    return value.replace("\0", "\ufffd").encode(errors="replace").decode()
 
 
 def _store_error(error: Exception) -> StoreError:
