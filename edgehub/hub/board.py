@@ -5,7 +5,7 @@ remembered.
 """
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, tzinfo
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -58,6 +58,8 @@ class Board:
         self._gateways: dict[str, Status] = {}
         self.hub: dict[str, Any] = {"state": "starting"}
         self.totals: dict[str, int] = {}
+        self._leaders_so_far: Mapping[str, Sequence[tuple[str, float]]] = {}
+        """Zone → guests and how long they were there, by the store: the longest first."""
         self._changed = asyncio.Condition()
         self._version = 0
         self._seen = 0
@@ -96,17 +98,22 @@ class Board:
         for what, number in more.items():
             self.totals[what] = self.totals.get(what, 0) + number
 
+    def take_leaders(self, leaders: Mapping[str, Sequence[tuple[str, float]]]) -> None:
+        """What the store says of guests who may have gone: zone → person and seconds."""
+        self._leaders_so_far = leaders
+
     def online(self) -> list[str]:
         """Names of the gateways that are there."""
         return [name for name, status in self._gateways.items() if status.state == "online"]
 
-    def _now_us(self) -> int:
+    def now_us(self) -> int:
+        """What the venue's clock says, µs since 1970."""
         wall_us = self._wall_us()
         return wall_us if abs(wall_us - self._latest_us) < LIVE_US or not self._latest_us else self._latest_us
 
     def snapshot(self) -> dict[str, Any]:
         """The picture of now."""
-        now_us = self._now_us()
+        now_us = self.now_us()
         people = self._people(now_us)
         return {
             "site": self._site,
@@ -178,7 +185,10 @@ class Board:
         return 0 if gateways and gateways <= gone else self._counts.get(zone.id, 0)
 
     def _leaders(self, now_us: int) -> dict[str, list[dict[str, Any]]]:
-        totals: dict[str, list[tuple[float, str]]] = {zone: [] for zone in self.venue.zones}
+        totals: dict[str, list[tuple[float, str]]] = {
+            zone: [(s, who) for who, s in self._leaders_so_far.get(zone, ()) if who not in self._ledger]
+            for zone in self.venue.zones
+        }
         for person in self._ledger:
             for zone, dwell_s in self._ledger.dwell_s(person, now_us).items():
                 totals.setdefault(zone, []).append((dwell_s, person))

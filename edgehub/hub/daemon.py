@@ -4,7 +4,7 @@ import asyncio
 import secrets
 import sys
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -18,7 +18,7 @@ from edgehub.core.venue import Venue
 from edgehub.core.wire import Stamp
 from edgehub.hub.access import AccessFile
 from edgehub.hub.belief import Trust
-from edgehub.hub.board import Board
+from edgehub.hub.board import LEADERS, Board
 from edgehub.hub.claim import IdentityRules
 from edgehub.hub.clocks import Clocks
 from edgehub.hub.definition import usual
@@ -33,7 +33,7 @@ from edgehub.hub.lineage import Arrivals, Lineage, lineage
 from edgehub.hub.people import Person
 from edgehub.hub.roster import Roster
 from edgehub.hub.staff import Staff
-from edgehub.hub.store import HubStore
+from edgehub.hub.store import HubStore, StoreError
 from edgehub.hub.terms import Terms, trust_of
 from edgehub.process import settle
 from edgehub.web.listen import Listen
@@ -44,6 +44,9 @@ if TYPE_CHECKING:
     from edgehub.web.login import Login
 
 PICTURE_EVERY_S = 0.5
+LEADERS_EVERY_S = 5.0
+ABSENT_US = 600_000_000
+"""Of who was in no zone for ten minutes the store alone knows the stays; the board shows them as away after five."""
 SWITCH_S = 0.001
 """How long the writer's thread may keep the interpreter while a reader waits: of Python's 5 ms a read would wait several."""
 
@@ -90,10 +93,10 @@ class Hub:
         """Read back what the store holds, and put the parts together."""
         settings, store, layer, privacy = self._settings, self._store, self._layer, self._settings.venue.privacy
         people = [Person.of_row(row) for row in await store.select("people")]
-        self.ledger = Ledger(Stay(*row) for row in await store.select("stays"))
+        self.ledger = Ledger(Stay(*row) for row in await store.select("stays_of_present", within_us=ABSENT_US))
         self.roster = Roster(people, need_consent=privacy.need_consent)
         clocks = Clocks((gateway, boot, mono, wall) for gateway, boot, mono, wall in await store.select("anchors"))
-        self.intake = Intake(self.generation, clocks, need_consent=privacy.need_consent)
+        self.intake = Intake(self.generation, clocks, self.ledger, need_consent=privacy.need_consent)
         self.guests = Guests(store, self.roster, self.ledger)
         self.folder = Folder(store, self._terms, self.guests.settle)
         self.facts = Facts(store, self.rules)
@@ -165,6 +168,7 @@ class Hub:
             tasks.create_task(self.folder.run(), name="hub folder")
             tasks.create_task(self._staff.run(self._settings.zones, self._settings.registration), name="hub staff")
             tasks.create_task(self._redraw(), name="hub board")
+            tasks.create_task(self._lead(), name="hub leaders")
 
     async def stop(self) -> None:
         """Say that events are not taken any more."""
@@ -178,6 +182,19 @@ class Hub:
         """Another zones.yaml is in force."""
         self.board.venue = venue
         self.roster.need_consent = self.intake.need_consent = venue.privacy.need_consent
+
+    async def _lead(self) -> None:
+        """Tell the board who was where the longest, also of those who have gone; let go of their stays."""
+        while True:
+            self.ledger.leave_out(self.board.now_us() - ABSENT_US)
+            everybody = int(not self.roster.need_consent)
+            leaders = {}
+            with suppress(StoreError):  # the board shows what it knows
+                for zone in self.venue.zones:
+                    rows = await self._store.select("dwell_of", zone=zone, limit=LEADERS, all=everybody)
+                    leaders[zone] = [(person, dwell_us / 1e6) for person, dwell_us in rows]
+                self.board.take_leaders(leaders)
+            await asyncio.sleep(LEADERS_EVERY_S)
 
     async def _redraw(self) -> None:
         while True:

@@ -156,7 +156,7 @@ class Gateways:
 
     async def _commit(self, unread: Sequence[Unread]) -> None:
         work = await self._store.change(partial(take_all, intake=self._intake, unread=unread))
-        for stay in work.stays.values():
+        for stay in (*work.history, *work.stays.values()):
             self._ledger.put(stay)
         self._board.count(_totals(work))
         self._board.take_lights(work.lights, work.latest_us)

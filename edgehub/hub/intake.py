@@ -7,7 +7,7 @@ again with other content is noted as a conflict; one that cannot be read is set 
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -82,6 +82,8 @@ class Work:
     unanchored: list[dict[str, Any]] = field(default_factory=list)
     corrected: list[dict[str, Any]] = field(default_factory=list)
     receipts: list[dict[str, Any]] = field(default_factory=list)
+    history: list[Stay] = field(default_factory=list)
+    """Earlier stays of guests who were not here."""
     lights: list[Light] = field(default_factory=list)
     latest_us: int = 0
     visits: int = 0
@@ -159,11 +161,20 @@ class Intake:
     Args:
         generation: of this life of the hub.
         clocks: of the gateways.
+        here: whether all stays of a guest are at hand.
         need_consent: False where the venue may do without (its own staff, a rehearsal).
     """
 
-    def __init__(self, generation: str, clocks: Clocks | None = None, *, need_consent: bool = True) -> None:
+    def __init__(
+        self,
+        generation: str,
+        clocks: Clocks | None = None,
+        here: Container[str] = (),
+        *,
+        need_consent: bool = True,
+    ) -> None:
         self._generation = generation
+        self._here = here
         self.clocks = clocks or Clocks()
         self.need_consent = need_consent
         self.unreadable = 0
@@ -183,6 +194,9 @@ class Intake:
         for gateway, anchor in work.anchors:
             self._correct(transaction, work, gateway, anchor)
         work.write(transaction)
+        come = {stay.person for stay in work.stays.values() if stay.person not in self._here}
+        if come:
+            work.history = [Stay(*row) for row in transaction.select("stays_to_fold", persons=come)]
         return work
 
     def acks(self, work: Work) -> list[tuple[str, Ack]]:

@@ -124,7 +124,7 @@ def _without(other: Interval, one: Interval) -> list[Interval]:
 
 
 class Ledger:
-    """All stays, by guest."""
+    """Stays, by guest: all of those who are at the venue, and of nobody who has long gone."""
 
     def __init__(self, stays: Iterable[Stay] = ()) -> None:
         self._stays: dict[tuple[str, str], Stay] = {}
@@ -140,6 +140,14 @@ class Ledger:
         """Take a report."""
         self._stays[stay.key] = stay
         self._people.setdefault(stay.person, set()).add(stay.key)
+
+    def __contains__(self, person: object) -> bool:
+        return person in self._people
+
+    def leave_out(self, before_us: int) -> None:
+        """Let go of everybody who was in no zone since; the store knows them."""
+        for person in [one for one in self._people if (self.last_us(one) or 0) < before_us]:
+            self.forget(person)
 
     def forget(self, person: str) -> None:
         """Drop everything about a guest."""

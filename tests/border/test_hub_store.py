@@ -209,6 +209,7 @@ async def test_a_file_of_version_1_is_taken_over_with_all_that_is_in_it(tmp_path
             "remembered", persons=["kim", "jo", "gone"], all=everybody
         )
         assert (await asked(0), sorted(await asked(1))) == ([("kim",)], [("jo",), ("kim",)])
+        assert await store.select("stale", limit=9) == [("kim", 0)], "stays of before are folded too"
         assert await facts_at(store).take([fact()]) == ["new"]
     with closing(sqlite3.connect(path)) as seen:
         tables = {name for (name,) in seen.execute("select name from sqlite_master")}

@@ -100,3 +100,12 @@ def test_nobody_is_counted_where_every_gateway_is_gone(wall: Wall) -> None:
         picture.take_status(gateway, Status(state, gateway, Epoch(1, "f" * 16)))
         shown.append([zone["count"] for zone in picture.snapshot()["zones"]])
     assert shown == [[7, 7], [7, 7], [0, 7], [7, 7]]
+
+
+def test_who_has_gone_stays_among_the_leaders(wall: Wall) -> None:
+    """By what the store says; of who is here the board knows better."""
+    picture = board(wall, stay("bar", NOW_US - 30_000_000, NOW_US))
+    picture.take_leaders({"bar": [("bob", 20.0), ("ada", 10.0)], "party": [("bob", 5.0)]})
+    leaders = picture.snapshot()["leaders"]
+    assert [(one["id"], one["dwell_s"]) for one in leaders["bar"]] == [("ada", 30), ("bob", 20)]
+    assert [one["id"] for one in leaders["party"]] == ["bob"]

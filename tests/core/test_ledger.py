@@ -79,3 +79,13 @@ def test_the_order_of_reports_does_not_matter(intervals: list[Interval], chance:
     chance.shuffle(shuffled)  # type: ignore[attr-defined]
     assert reconciled(shuffled) == reconciled(intervals)
     assert joined(i for i in shuffled if i.zone == "a") == joined(i for i in intervals if i.zone == "a")
+
+
+def test_who_has_long_gone_is_let_go() -> None:
+    """All stays of a guest who was here lately stay; who is still in a zone, and heard of, is here."""
+    ledger = Ledger([stay("a", "bar", 0, 60), stay("b", "bar", 500, None), Stay("pi", "c", "q", "bar", 0, S, S, 1, 1)])
+    ledger.leave_out(400 * S)
+    assert ("p" in ledger, "q" in ledger) == (True, False)
+    assert ledger.dwell_s("p", 500 * S) == {"bar": 60}
+    ledger.leave_out(501 * S)
+    assert list(ledger) == []

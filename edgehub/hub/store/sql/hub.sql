@@ -89,8 +89,9 @@ on conflict (gateway, visit) do update
 set person = excluded.person, zone = excluded.zone, entered_us = excluded.entered_us, seen_us = excluded.seen_us,
   left_us = excluded.left_us, start = excluded.start, seq = excluded.seq
 
--- name: stays
+-- name: stays_of_present
 select gateway, visit, person, zone, entered_us, seen_us, left_us, start, seq from stays
+where person in (select person from stays where seen_us >= (select max(seen_us) from stays) - :within_us)
 
 -- name: stays_since
 select gateway, visit, person, zone, entered_us, seen_us, left_us, start, seq from stays
@@ -286,5 +287,6 @@ where subject = :subject and at_us >= :since_us and at_us < :until_us
 delete from stale where person = :person
 
 -- name: dwell_of
-select dwell.person, dwell.dwell_us from dwell join people on people.person = dwell.person and people.remember = 1
+select dwell.person, dwell.dwell_us
+from dwell join people on people.person = dwell.person and people.erased = 0 and (people.remember = 1 or :all = 1)
 where dwell.zone = :zone order by dwell.dwell_us desc limit :limit
