@@ -90,11 +90,11 @@ async def test_one_guest_by_every_door_is_one_guest(database: Path | URL, tmp_pa
     async with opened(database, tmp_path) as house:
         phone = await house.post("/v1/app/installations", "app", {})
         kim = Identifier("registration", "T-7")
-        await until((house.drop / "registration").is_dir)
-        path = house.drop / "registration" / "day1.csv"
-        path.write_text("ticket_no,email_address,first_name\nT-7,kim@example.org,Kim\n")
+        await until((house.drop / "crm").is_dir)
+        path = house.drop / "crm" / "day1.csv"
+        path.write_text("Contact_Id,Visitor_Email__c\nC-9,Kim@Venue.example\n")
         os.utime(path, (time.time() - 60, time.time() - 60))
-        login = {"messageId": "m1", "userId": "T-7", "anonymousId": phone["installation"], "traits": {"shoe": 42}}
+        login = {"messageId": "m1", "userId": "T-7", "anonymousId": phone["installation"], "traits": {"email": "kim@venue.example"}}
         for expected in ("new", "again"):
             said = await house.post("/v1/identify", "collector", login)
             assert said["items"][0]["result"] == expected
@@ -111,7 +111,7 @@ async def test_one_guest_by_every_door_is_one_guest(database: Path | URL, tmp_pa
         await until(lambda: not path.exists())
         person = await house.guests.person([kim])
         assert person is not None
-        assert person == await house.guests.person([Identifier("email", "kim@example.org")])
+        assert person == await house.guests.person([Identifier("crm", "C-9")])
         assert person == await house.guests.person([Identifier("app", phone["installation"])])
         assert [stamp.person for stamp in house.greeted] == [person]
         assert [one.zone for one in await house.guests.collected(person)] == ["acme"]
