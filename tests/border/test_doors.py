@@ -94,7 +94,12 @@ async def test_one_guest_by_every_door_is_one_guest(database: Path | URL, tmp_pa
         path = house.drop / "crm" / "day1.csv"
         path.write_text("Contact_Id,Visitor_Email__c\nC-9,Kim@Venue.example\n")
         os.utime(path, (time.time() - 60, time.time() - 60))
-        login = {"messageId": "m1", "userId": "T-7", "anonymousId": phone["installation"], "traits": {"email": "kim@venue.example"}}
+        login = {
+            "messageId": "m1",
+            "userId": "T-7",
+            "anonymousId": phone["installation"],
+            "traits": {"email": "kim@venue.example"},
+        }
         for expected in ("new", "again"):
             said = await house.post("/v1/identify", "collector", login)
             assert said["items"][0]["result"] == expected
