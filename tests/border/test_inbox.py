@@ -6,7 +6,7 @@ import pytest
 
 from edgehub.core.advert import Advertisement
 from edgehub.core.events import Heard, LinkChanged, Ticked
-from edgehub.gateway.inbox import MOST_AT_ONCE, Inbox
+from edgehub.gateway.inbox import MOST_AT_ONCE, MOST_WHEN_BEHIND, Inbox
 
 
 def advert(n: int) -> Advertisement:
@@ -28,7 +28,10 @@ async def test_messages_come_first_and_adverts_in_one_batch() -> None:
 @pytest.mark.asyncio
 @pytest.mark.parametrize("size", [1, 40, 500], ids=["one by one", "in batches", "in batches larger than a part"])
 async def test_a_flood_is_taken_in_parts(size: int) -> None:
-    """After a pause of the process, what was decided first leaves before the rest is read; nothing is lost or reordered."""
+    """After a pause of the process, what was decided first leaves before the rest is read; nothing is lost or reordered.
+
+    The parts are larger while much waits: an engine that takes out less than comes in never catches up.
+    """
     inbox = Inbox()
     for n in range(0, 1000, size):
         inbox.hear([advert(each) for each in range(n, n + size)])
@@ -39,7 +42,8 @@ async def test_a_flood_is_taken_in_parts(size: int) -> None:
         await inbox.wait(None)
         [heard], since = inbox.take()
         assert isinstance(heard, Heard)
-        assert len(heard.advertisements) <= MOST_AT_ONCE
+        behind = 1000 - len(parts) > MOST_WHEN_BEHIND
+        assert len(heard.advertisements) <= (MOST_WHEN_BEHIND if behind else MOST_AT_ONCE)
         assert since is not None
         parts += heard.advertisements
         waited.append(since)
