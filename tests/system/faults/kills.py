@@ -10,7 +10,7 @@ from tests.fakes.broker import Broker
 from tests.system.faults.rig import DRAIN_S, Part, Rig
 from tests.system.faults.verdict import Finding, Verdict
 
-BETWEEN_S = (0.05, 0.9)
+BETWEEN_S = (0.05, 0.6)
 """A process takes 0.4 s to start: some are killed while they do. Every second kill waits until events flow again."""
 LEAST_LOAD = 2
 """Events accepted per fault; with fewer the judge saw nothing."""

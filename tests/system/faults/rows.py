@@ -48,11 +48,11 @@ FAULTS = {
         Fault("R10", full_disk, 1, 1),
         Fault("R11", failing_card, 1, 1),
         Fault("R12", rotten, 100, 1000),
-        Fault("R13", hub_losses, 2, 20),
+        Fault("R13", hub_losses, 1, 20),
         Fault("R14", told_to_stop, 5, 100),
         Fault("T1", stepped, 1, 20),
         Fault("S1", isolation, 2, 12),
-        Fault("S2", replays, 2_000, 10_000),
+        Fault("S2", replays, 1_000, 10_000),
         Fault("S3", malformed, 10_000, 1_000_000),
         Fault("S4", planted, 1, 1),
     )
