@@ -13,7 +13,8 @@ from tests.system.faults.rig import Rig, until
 from tests.system.faults.verdict import Finding
 
 SEEN_WITHIN_S = 5.0
-NORMAL_WITHIN_S = 10.0
+NORMAL_WITHIN_S = {"R10": 10.0, "R11": 15.0}
+"""R10 has a figure in the design; after a failing card the last wait before a retry is 5 s, and the status follows within 5."""
 SICK_S = 4.0
 BROKEN_SYNC = Path(__file__).with_name("broken_sync.c")
 
@@ -99,9 +100,9 @@ def _sick(
         alive = rig.gateway.alive
     told = "wrote on, on its reserve" if seen_s is None else f"told after {seen_s:.1f} s"
     value = f"{told}, normal {normal_s:.1f} s after; {verdict}"
-    passes = f"told ≤ {SEEN_WITHIN_S:.0f} s, normal ≤ {NORMAL_WITHIN_S:.0f} s after, no restart, LOST 0"
+    passes = f"told ≤ {SEEN_WITHIN_S:.0f} s, normal ≤ {NORMAL_WITHIN_S[row]:.0f} s after, no restart, LOST 0"
     seen = row == "R10" if seen_s is None else seen_s <= SEEN_WITHIN_S
-    ok = alive and seen and normal_s <= NORMAL_WITHIN_S and verdict.clean
+    ok = alive and seen and normal_s <= NORMAL_WITHIN_S[row] and verdict.clean
     return Finding(row, name, 1, value, passes, ok)
 
 
