@@ -47,6 +47,8 @@ class Attribute:
     current: str
     """The period it was folded in."""
     known: Mapping[str, Value]
+    unit: str | None = None
+    """Of the values, as `Definition.unit` says."""
 
     def value(self, label: str | None = None) -> Value | Unknown:
         """Of a period, such as "2026-11-23"; of the current one without a label."""
@@ -100,7 +102,7 @@ def evaluate(definition: Definition, evidence: Evidence, calendar: Calendar) -> 
             heard = Voice(min(evidence.now_us, end_us), "hub")
         if heard is not None and begin_us <= evidence.now_us:
             known[label] = Value(measured(definition, things.get(label, [])), heard.at_us, heard.source)
-    return Attribute(per, current, known)
+    return Attribute(per, current, known, definition.unit)
 
 
 Things = dict[str, list[Thing]]

@@ -56,6 +56,14 @@ class Definition:
     most: int = 50
     """Of a timeline: the last so many."""
 
+    @property
+    def unit(self) -> Literal["s", "time"] | None:
+        """Of its values: seconds, a wall time in µs since 1970, or none."""
+        if self.kind in ("total stay", "longest"):
+            return "s"
+        asked = isinstance(self.of, Told) and self.of.variable is not None
+        return "time" if self.kind in ("first", "last") and not asked else None
+
     def __post_init__(self) -> None:
         if self.kind in ("total stay", "longest") and not isinstance(self.of, Visits):
             raise ValueError(f"{self.name}: only visits have a length")

@@ -92,7 +92,7 @@ class Guest:
             values=_values(raw["values"]),
             consent={name: Consent(**one) for name, one in raw["consent"].items()},
             attributes={
-                name: Attribute(one["per"], one["current"], _values(one["known"]))
+                name: Attribute(one["per"], one["current"], _values(one["known"]), one["unit"])
                 for name, one in raw["attributes"].items()
             },
             timeline=tuple(Entry(**one) for one in raw["timeline"]),

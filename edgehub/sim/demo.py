@@ -39,6 +39,7 @@ async def run(settings: Settings, say: Callable[[str], None], ending: Ending) ->
     """
     async with Stage(settings, say) as stage:
         say(f"Doors are open: {settings.people} guests. Watch them at {stage.url}")
+        say(f"Its other doors are open too; to try them in another terminal:  . {stage.offices.folder / 'try.env'}")
         await stage.while_all_live(_live(stage, ending))
         say("The doors are closed; waiting until the hub has everything …")
         ledger = await settled(settings.directory, GATEWAYS, DRAIN_S)

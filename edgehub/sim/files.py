@@ -8,6 +8,7 @@ from datetime import date
 from pathlib import Path
 
 from edgehub.sim.guests import Guest
+from edgehub.sim.offices import ticket
 from edgehub.sim.venue import CONFERENCE
 
 SITE = "dv-conference"
@@ -103,10 +104,11 @@ def write_registration(path: Path, guests: Sequence[Guest]) -> None:
     """Write registration.csv, with the columns a ticket system exports."""
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
-        writer.writerow(["badge", "first_name", "colour", "bands", "consent"])
+        writer.writerow(["badge", "first_name", "colour", "bands", "consent", "ticket_no"])
         writer.writerows(_rows(guests))
 
 
 def _rows(guests: Sequence[Guest]) -> Iterable[list[str]]:
     for guest in guests:
-        yield [guest.badge.written, guest.first_name, guest.colour, ";".join(guest.bands), ";".join(guest.consent)]
+        bands, consent = ";".join(guest.bands), ";".join(guest.consent)
+        yield [guest.badge.written, guest.first_name, guest.colour, bands, consent, ticket(guest)]

@@ -21,6 +21,7 @@ from edgehub.sim import broker as brokers
 from edgehub.sim.bridge import BridgeEmulator
 from edgehub.sim.files import BRIDGE, LAMPS, SCENES, SITE, Wiring, edgehub_yaml, write_registration, zones_yaml
 from edgehub.sim.guests import invite
+from edgehub.sim.offices import Offices
 from edgehub.sim.processes import DemoError, Processes
 from edgehub.sim.radio import SimulatedClock, SimulatedRadio
 from edgehub.sim.recording import record_survey
@@ -74,6 +75,7 @@ class Stage:
             await self._start()
             await self.while_all_live(self._wait_until_up())
             self.radio.open_doors()
+            self.offices.deliver()
             self._stack = self._stack.pop_all()
         return self
 
@@ -146,6 +148,9 @@ class Stage:
             if machine != "hub":
                 (config / "edgehub.yaml").write_text(edgehub_yaml(machine, self.wiring))
         write_registration(self.settings.directory / "hub" / "config" / "registration.csv", self.guests)
+        hub = self.settings.directory / "hub"
+        self.offices = Offices(hub, brokers.free_port(), self._short(hub / "desk.sock"))
+        self.offices.write(self.guests)
 
     async def _calibrate(self) -> None:
         """One walk through every zone, read by the real `edgehub calibrate`; every machine gets what it learned."""
@@ -186,6 +191,7 @@ class Stage:
             *("--registration", config / "registration.csv", "--zones", config / "zones.yaml"),
             *("--learned", self.state("hub") / "learned.yaml"),
             *("--page", f"127.0.0.1:{self.settings.port}", "--speed", str(self.settings.speed)),
+            *self.offices.options(),
         ]
 
     async def _wait_until_up(self) -> None:

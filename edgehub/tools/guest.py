@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
@@ -48,8 +49,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
         one = commands.add_parser(what, help=about, description=f"{about.capitalize()}.")
         for name in takes:
             one.add_argument(name, metavar=name.upper())
-        default = INSTALLED if INSTALLED.exists() else Path(SOCKET)
-        one.add_argument("--hub", type=Path, default=default, metavar="SOCKET", help="of the hub (%(default)s)")
+        default = Path(os.environ.get("EDGEHUB_DESK") or (INSTALLED if INSTALLED.exists() else SOCKET))
+        one.add_argument(
+            "--hub", type=Path, default=default, metavar="SOCKET", help="of the hub ($EDGEHUB_DESK, or %(default)s)"
+        )
         one.add_argument("--json", action="store_true", help="as the hub says it")
 
 
@@ -129,11 +132,19 @@ def _attribute(name: str, attribute: Mapping[str, Any]) -> Iterator[str]:
     if not attribute["known"]:
         yield f"Attribute  {name}: unknown"
     for period, value in attribute["known"].items():
-        yield f"Attribute  {name} ({period}): {_plain(value['value'])}"
+        yield f"Attribute  {name} ({period}): {_plain(value['value'], attribute['unit'])}"
 
 
-def _plain(value: Any) -> str:
-    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+def _plain(value: Any, unit: str | None = None) -> str:
+    match value, unit:
+        case list(), _:
+            return ", ".join(map(str, value)) or "none"
+        case int(), "time":
+            return _time(value)
+        case int() | float(), "s":
+            return f"{value / 60:.1f} min"
+        case _:
+            return str(value)
 
 
 def _time(at_us: int | None) -> str:

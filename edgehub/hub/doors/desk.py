@@ -17,6 +17,8 @@ from edgehub.web.serving import serving_here
 
 MOST_BYTES = 4_096
 FILES = {"desk.js": "text/javascript", "desk.css": "text/css"}
+DRAWING_POLICY = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"
+"""A drawing carries its style, and runs nothing."""
 LOCAL_USER = "somebody at the hub's own machine"
 
 Say = Callable[[Desk, Mapping[str, str], str], Awaitable[None]]
@@ -65,7 +67,8 @@ def add_desk(app: web.Application, desk: Desk, lineage: Callable[[], Awaitable[L
         return web.json_response({"ok": True})
 
     async def draw(_request: web.Request) -> web.Response:
-        return web.Response(text=(await lineage()).svg(), content_type="image/svg+xml")
+        headers = {"Content-Security-Policy": DRAWING_POLICY}
+        return web.Response(text=(await lineage()).svg(), content_type="image/svg+xml", headers=headers)
 
     app.router.add_get("/desk", serve_file("desk.html", "text/html"))
     for name, kind in FILES.items():

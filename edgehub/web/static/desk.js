@@ -25,7 +25,13 @@ async function ask(path, options = {}) {
 }
 
 const when = (us) => (us === null ? "ever" : new Date(us / 1000).toLocaleString());
-const plain = (value) => (Array.isArray(value) ? value.join(", ") : typeof value === "boolean" ? (value ? "yes" : "no") : String(value));
+function plain(value, unit) {
+  if (Array.isArray(value)) return value.join(", ") || "none";
+  if (typeof value === "boolean") return value ? "yes" : "no";
+  if (typeof value === "number" && unit === "time") return when(value);
+  if (typeof value === "number" && unit === "s") return length(value);
+  return String(value);
+}
 
 function length(seconds) {
   return seconds >= 3600 ? `${Math.floor(seconds / 3600)} h ${Math.floor((seconds % 3600) / 60)} min` : seconds >= 60 ? `${Math.floor(seconds / 60)} min` : `${Math.round(seconds)} s`;
@@ -46,7 +52,7 @@ function attributes(guest) {
   return Object.entries(guest.attributes).flatMap(([name, attribute]) => {
     const known = Object.entries(attribute.known);
     if (!known.length) return [[name, "unknown", ""]];
-    return known.map(([period, value]) => [name, plain(value.value), `${period}, ${value.source}`]);
+    return known.map(([period, value]) => [name, plain(value.value, attribute.unit), `${period}, ${value.source}`]);
   });
 }
 
