@@ -12,6 +12,7 @@ from typing import Any
 
 import aiohttp
 import pytest
+from playwright.async_api import async_playwright
 
 from edgehub.config import load_venue
 from edgehub.core.wire import Epoch, Identity, SiteTopics, Status, shed_class
@@ -28,13 +29,16 @@ from tests.fakes.waiting import until
 CONFIG = Path(__file__).parents[2] / "config"
 PI = SiteTopics("expo").gateway("pi-expo")
 MINUTE_US = 60_000_000
+CHROMIUM = "/usr/bin/chromium"
 
 
 class Day:
     """A hub with all its doors open, and whoever comes to them."""
 
-    def __init__(self, hub: Hub, folder: Path, keys: dict[str, str], pi: Mqtt, http: aiohttp.ClientSession) -> None:
-        self.hub, self.folder, self._keys, self._pi, self._http = hub, folder, keys, pi, http
+    def __init__(
+        self, hub: Hub, folder: Path, *, page: str, keys: dict[str, str], pi: Mqtt, http: aiohttp.ClientSession
+    ) -> None:
+        self.hub, self.page, self.folder, self._keys, self._pi, self._http = hub, page, folder, keys, pi, http
         self.desk = Desk(hub._store, hub.take, scheme=lambda: hub.venue.badges, wall_us=lambda: time.time_ns() // 1000)
         self._seq = 0
 
@@ -94,8 +98,8 @@ async def a_day(folder: Path) -> AsyncIterator[Day]:
     write_access(folder / "access.json", access)
     stop, ready = asyncio.Event(), asyncio.get_running_loop().create_future()
 
-    async def tell(hub: Hub, _page: str | None) -> None:
-        ready.set_result(hub)
+    async def tell(hub: Hub, page: str | None) -> None:
+        ready.set_result((hub, page))
 
     with Broker(folder) as broker:
         doors = DoorSettings(folder / "data_layer.yaml", Listen(), folder / "drop", folder / "stamps.yaml")
@@ -105,16 +109,17 @@ async def a_day(folder: Path) -> AsyncIterator[Day]:
             database=folder / "hub.db",
             registration=registration,
             venue=load_venue(folder),
+            page=Listen(),
             access=folder / "access.json",
             doors=doors,
         )
         async with asyncio.TaskGroup() as tasks, aiohttp.ClientSession() as http:
             running = tasks.create_task(run_hub(settings, stop=stop, ready=tell))
-            hub = await ready
+            hub, page = await ready
             async with Mqtt(broker.settings(), "pi-expo", subscriptions=[(PI.profiles, 1)]) as pi:
                 await until(lambda: hub.mqtt.connected and pi.connected)
                 await pi.publish(PI.status, Status("online", "s1", Epoch(1, "0" * 16)).to_json(), retain=True)
-                yield Day(hub, folder, keys, pi, http)
+                yield Day(hub, folder, page=page, keys=keys, pi=pi, http=http)
             stop.set()
             await running
 
@@ -216,3 +221,30 @@ def _without_words(card: dict[str, Any]) -> dict[str, Any]:
     """A card without what the staff said, which is on it for ever."""
     timeline = [entry for entry in card.get("timeline", ()) if entry["source"] != "staff"]
     return {**card, "timeline": timeline}
+
+
+@pytest.mark.asyncio
+async def test_the_desk_in_a_browser(tmp_path: Path) -> None:
+    """With the keyboard alone: a guest is looked up, what is known is read with its source, and a consent is taken back."""
+    async with a_day(tmp_path) as day, async_playwright() as play:
+        await _until(lambda: day.card("1042"))
+        chromium = await play.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
+        try:
+            page = await chromium.new_page()
+            await page.goto(f"{day.page}desk")
+            await page.keyboard.type("nobody@example.org")
+            await page.keyboard.press("Enter")
+            await page.get_by_text("Nobody is known by that name.").wait_for()
+            await page.fill("#for", "T-7")
+            await page.keyboard.press("Enter")
+            known = page.locator("tr", has_text="first_name")
+            await known.wait_for()
+            assert "registration" in str(await known.text_content())
+            await page.get_by_role("button", name="Stop offers").focus()
+            await page.keyboard.press("Enter")
+            await page.locator("tr", has_text="offers").filter(has_text="refused").wait_for()
+            await page.goto(f"{day.page}desk/map.svg")
+            assert "Check-in list" in str(await page.locator("svg").text_content())
+        finally:
+            await chromium.close()
+        assert "offers" not in {name for name, one in (await day.card("1042"))["consent"].items() if one["given"]}
