@@ -25,6 +25,7 @@ from edgehub.hub.definition import usual
 from edgehub.hub.fact import Fact, Taken
 from edgehub.hub.facts import Facts
 from edgehub.hub.folder import Folder
+from edgehub.hub.forgetting import Forgetting
 from edgehub.hub.gateways import Gateways, wall_us
 from edgehub.hub.guests import Guests
 from edgehub.hub.intake import Intake
@@ -133,6 +134,9 @@ class Hub:
             poke=self.folder.poke,
         )
         self.mqtt = self._gateways.mqtt
+        self.forgetting = Forgetting(
+            store, self.rules, self.guests, online=self.board.online, poke=self.folder.poke, wall_us=wall_us
+        )
 
     @property
     def venue(self) -> Venue:
@@ -243,7 +247,7 @@ def _desk(hub: Hub, store: HubStore) -> "Desk":
     """What staff ask and say."""
     from edgehub.hub.desk import Desk
 
-    return Desk(store, hub.take, scheme=lambda: hub.venue.badges, wall_us=wall_us)
+    return Desk(store, hub.take, scheme=lambda: hub.venue.badges, wall_us=wall_us, forgetting=hub.forgetting)
 
 
 async def run_hub(
@@ -275,6 +279,7 @@ async def run_hub(
         doors = None
         if settings.doors is not None and layer is not None:
             doors = _doors(settings.doors, settings.access, hub, store, layer)
+            hub.forgetting.beside.append(doors.forget)
             hub.doors_url = await exits.enter_async_context(doors.serving())
         await exits.enter_async_context(hub.mqtt)
         tasks = await exits.enter_async_context(asyncio.TaskGroup())

@@ -6,16 +6,18 @@ can be taken back.
 
 import json
 import secrets
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from edgehub.core.badge import canonical_badge
 from edgehub.core.venue import BadgeScheme
 from edgehub.hub.fact import BADGE, PERSON, Fact, Identifier, Take
+from edgehub.hub.forgetting import Forgetting, Receipt
+from edgehub.hub.forgotten import STAFF
 from edgehub.hub.store import HubStore, Row, Transaction
 
-SOURCE = "staff"
+SOURCE = STAFF
 MOST_FOUND = 20
 
 
@@ -40,15 +42,23 @@ class Desk:
         take: keeps what they say.
         scheme: what counts as a badge.
         wall_us: the wall clock, µs since 1970.
+        forgetting: forgets guests.
     """
 
     def __init__(
-        self, store: HubStore, take: Take, *, scheme: Callable[[], BadgeScheme], wall_us: Callable[[], int]
+        self,
+        store: HubStore,
+        take: Take,
+        *,
+        scheme: Callable[[], BadgeScheme],
+        wall_us: Callable[[], int],
+        forgetting: Forgetting | None = None,
     ) -> None:
         self._store = store
         self._take = take
         self._scheme = scheme
         self._wall_us = wall_us
+        self._forgetting = forgetting
 
     # --- looking up
 
@@ -107,6 +117,25 @@ class Desk:
         """The guest said at the desk what they agree to, or do not."""
         person = await self.one(guest)
         await self._say("consent", (Identifier(PERSON, person),), {purpose: given, "by": by})
+
+    async def forget(self, guest: str) -> int:
+        """The guest asked to be forgotten; the revision that gateways confirm. Raises DeskError, StoreError."""
+        return await self._forgotten().forget(await self.one(guest))
+
+    async def admit(self, name: str) -> None:
+        """A guest who was forgotten came back and asks to be known again by this name. Raises DeskError."""
+        kind, spellings = self._spellings(name)
+        if not await self._forgotten().admit(kind, spellings):
+            raise DeskError(f'nobody forgotten had the name "{name}"; write it as KIND:VALUE')
+
+    async def receipts(self, revision: int) -> Sequence[Receipt]:
+        """Which gateways have confirmed what was forgotten up to this revision, and which have not yet."""
+        return await self._forgotten().receipts(revision)
+
+    def _forgotten(self) -> Forgetting:
+        if self._forgetting is None:
+            raise DeskError("nothing is forgotten at this desk")
+        return self._forgetting
 
     async def _say(self, kind: str, ids: tuple[Identifier, ...], values: Mapping[str, Any]) -> None:
         now_us = self._wall_us()

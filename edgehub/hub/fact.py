@@ -65,8 +65,9 @@ class Fact:
         return self.ids[0] if self.ids else None
 
 
-Taken = Literal["new", "again", "conflict"]
-"""What became of a fact: kept; known already; or its key is known with other content, which is noted and changes nothing."""
+Taken = Literal["new", "again", "conflict", "forgotten"]
+"""What became of a fact: kept; known already; its key is known with other content, which is noted and changes nothing; or
+it is about a guest who was forgotten, and nothing of it is kept."""
 Take = Callable[[Sequence[Fact]], Awaitable[Sequence[Taken]]]
 """Where every door ends: keeps facts, and returns after the commit what became of each, in their order.
 

@@ -13,8 +13,10 @@ from typing import Any
 
 from edgehub.core.wire.fields import dump_text
 from edgehub.hub.claim import Claim, IdentityRules
+from edgehub.hub.erasure import Erased, erase
 from edgehub.hub.fact import BADGE, PERSON, Fact, Identifier, Taken
-from edgehub.hub.names import Told, forget, learn, people_of, wearers_of
+from edgehub.hub.forgotten import barred_among, free
+from edgehub.hub.names import Told, learn, people_of, wearers_of
 from edgehub.hub.store import HubStore, Row, Transaction
 from edgehub.hub.store.rows import clean
 
@@ -49,9 +51,14 @@ def keep(transaction: Transaction, facts: Sequence[Fact], rules: IdentityRules) 
     """Take facts in, in a transaction: into the log, and into what is known of who is who."""
     facts = [_storable(fact) for fact in facts]
     known = _known(transaction, facts)
+    free(transaction, facts)
+    barred = barred_among(transaction, {one for fact in facts for one in fact.ids})
     log = Log(transaction, rules, max((fact.received_us for fact in facts), default=0))
     taken: list[Taken] = []
     for fact in facts:
+        if not barred.isdisjoint(fact.ids):
+            taken.append("forgotten")
+            continue
         digest = digest_of(fact)
         before = known.setdefault((fact.source, fact.key), digest)
         taken.append("new" if before is digest else "again" if before == digest else "conflict")
@@ -100,12 +107,13 @@ class Log:
         changed = learn(self._transaction, list(self._told), self._rules, self._give)
         self._write(changed)
 
-    def forget(self, person: str) -> set[str]:
-        """Forget a guest, who is nobody from now on; the person ids that were theirs."""
-        gone, changed = forget(self._transaction, person, self._rules, self._give)
-        self._write(changed - gone)
-        self._transaction.run("forget_stale", [{"person": one} for one in gone])
-        self._transaction.run("drop_profile", [{"person": one} for one in gone])
+    def forget(self, person: str) -> Erased:
+        """Forget a guest, who is nobody from now on; whoever is another by it is behind."""
+        gone = erase(self._transaction, person, self._rules, self._give)
+        self._write(set(gone.changed - gone.persons))
+        rows = [{"person": one} for one in gone.persons]
+        for name in ("forget_stale", "drop_profile"):
+            self._transaction.run(name, rows)
         return gone
 
     def _write(self, changed: set[str]) -> None:

@@ -137,6 +137,11 @@ def _fold(transaction: Transaction, person: str, mark: int, terms: Terms, now_us
 
 def _put(transaction: Transaction, folded: Sequence[Folded], *, need_consent: bool) -> list[Person]:
     """Keep what was folded; the people whom gateways must know otherwise."""
+    persons = {person for one in folded for person in one.guest.persons}
+    erased = {person for (person,) in transaction.select("erased", persons=persons)}
+    folded = [  # who was forgotten since they were read is nobody
+        one if erased.isdisjoint(one.guest.persons) else replace(one, claimed=False, dwell=()) for one in folded
+    ]
     by_person = {one.guest.person: one for one in folded if one.claimed}
     documents = [
         {"person": person, "document": one.guest.to_json(), "updated_us": one.now_us}

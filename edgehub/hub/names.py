@@ -6,14 +6,13 @@ A component is everything ever connected by any claim, limits and cuts ignored. 
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from edgehub.core.wire.fields import MAX_INTEGER
 from edgehub.hub.badges import Handing
 from edgehub.hub.claim import Claim, IdentityRules
-from edgehub.hub.fact import BADGE, PERSON, Identifier
+from edgehub.hub.fact import BADGE, Identifier
 from edgehub.hub.identity import Cluster, Resolution, resolve
 from edgehub.hub.store import Row, Transaction
 
@@ -29,11 +28,12 @@ class _Group:
 
     components: set[str] = field(default_factory=set)
     claims: list[Told] = field(default_factory=list)
+    label: str = ""
 
     @property
     def component(self) -> str:
         """What they are together from now on."""
-        return min(self.components)
+        return self.label or min(self.components)
 
 
 def learn(transaction: Transaction, told: Iterable[Told], rules: IdentityRules, name: Name) -> set[str]:
@@ -78,28 +78,22 @@ def clusters_of(transaction: Transaction, person: str, rules: IdentityRules) -> 
     return _resolved(transaction, components, _claims(transaction, components), rules).clusters if components else ()
 
 
-def forget(transaction: Transaction, person: str, rules: IdentityRules, name: Name) -> tuple[set[str], set[str]]:
-    """Forget who a guest is, and everything in the log about them; their person ids, and those of who changed by it.
+def unlearn(
+    transaction: Transaction, components: set[str], gone: Collection[Identifier], rules: IdentityRules, name: Name
+) -> set[str]:
+    """Take back whatever is claimed of these names. Whose profile is another now.
 
-    Claims that tie one of the guest's names to somebody else's go with them.
+    Of a claim that ties one of them to somebody else's, the rest stays; the staff's word on two guests goes.
     """
-    [*components] = (component for (component,) in transaction.select("components_of", person=person))
-    clusters = clusters_of(transaction, person, rules)
-    cluster = next(
-        (one for one in clusters if person in one.persons), Cluster((Identifier(PERSON, person),), (person,))
-    )
-    names = {str(one) for one in cluster.ids}
-    transaction.run("forget_events", [{"subject": name} for name in names])
-    worn = [{"subject": f"{BADGE}:{one.badge}", "since_us": one.since_us or 0} for one in cluster.badges]
-    ends = (MAX_INTEGER if one.until_us is None else one.until_us for one in cluster.badges)
-    transaction.run("forget_worn", [{**one, "until_us": end} for one, end in zip(worn, ends, strict=True)])
-    changed: set[str] = set()
-    if components:
-        told = transaction.select("claims_with", components=components)
-        gone = [{"event": event} for event, ids in told if names & set(json.loads(ids))]
-        transaction.run("drop_claim", gone)
-        changed = _Fold(transaction, rules, name).learn(_Group(set(components)))
-    return set(cluster.persons), changed
+    told = _claims(transaction, components)
+    touched = [(event, claim) for event, claim in told if not set(gone).isdisjoint(claim.ids)]
+    transaction.run("drop_claim", [{"event": event} for event, _ in touched])
+    rest = [(event, replace(claim, ids=tuple(one for one in claim.ids if one not in gone))) for event, claim in touched]
+    rest = [(event, claim) for event, claim in rest if claim.kind == "same" and rules.names(claim.ids)]
+    left = [claim for event, claim in told if (event, claim) not in touched] + [claim for _, claim in rest]
+    # A component is called by one of its names, and that may be one of these.
+    label = min((str(one) for claim in left for one in rules.names(claim.ids)), default="")
+    return _Fold(transaction, rules, name).learn(_Group(components, rest, label))
 
 
 def _says(claim: Claim) -> str:

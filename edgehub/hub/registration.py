@@ -15,6 +15,7 @@ from edgehub.hub.claim import IdentityRules
 from edgehub.hub.data_layer import Reading
 from edgehub.hub.fact import BADGE, PERSON, Fact, Identifier
 from edgehub.hub.facts import Log, digest_of
+from edgehub.hub.forgotten import barred_among
 from edgehub.hub.people import Person, put, tombstone
 from edgehub.hub.store import Transaction
 
@@ -40,6 +41,8 @@ class Compared:
     forgotten: list[Person]
     kept: int
     """Guests who are not in it, and were kept because some line of it cannot be read."""
+    barred: tuple[int, ...] = ()
+    """Lines of guests who were forgotten, and are not let in again by a list."""
 
 
 def compare(
@@ -59,18 +62,18 @@ def compare(
     rows = {registrant.badge: registrant for registrant in registrants}
     known = _known(transaction)
     log = Log(transaction, rules, now_us)
-    told = 0
-    for badge, row in rows.items():
-        fact = _fact(row, known.get(badge), now_us, more(row))
-        if fact is not None:
-            log.add(fact, digest_of(fact))
-            told += 1
+    facts = {row.line: fact for badge, row in rows.items() if (fact := _fact(row, known.get(badge), now_us, more(row)))}
+    barred = barred_among(transaction, {one for fact in facts.values() for one in fact.ids})
+    barring = {line for line, fact in facts.items() if not barred.isdisjoint(fact.ids)}
+    for line in sorted(facts.keys() - barring):
+        log.add(facts[line], digest_of(facts[line]))
     log.write()
     missing = [one.person for badge, one in known.items() if badge not in rows]
     gone = missing if complete else []
-    persons = sorted({person for one in gone for person in Log(transaction, rules, now_us).forget(one)})
+    persons = sorted({person for one in gone for person in Log(transaction, rules, now_us).forget(one).persons})
     forgotten = put(transaction, [tombstone(person) for person in persons], need_consent=need_consent)
-    return Compared(told + len(gone), forgotten, len(missing) - len(gone))
+    told = len(facts) - len(barring)
+    return Compared(told + len(gone), forgotten, len(missing) - len(gone), tuple(sorted(barring)))
 
 
 def _known(transaction: Transaction) -> dict[str, Known]:

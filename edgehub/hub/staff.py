@@ -132,6 +132,9 @@ class Staff:
             await self._guests.settle(compared.forgotten)
         for problem in registration.problems:
             log.warning("registration.line", problem=problem.for_log)  # without anything of a guest
+        for line in compared.barred:
+            why = "the guest of this line was forgotten, and is left out: take the line out, or: edgehub guest admit BADGE"
+            log.warning("registration.barred", line=line, why=why)
         if compared.kept:
             log.warning("registration.kept", kept=compared.kept, lines=registration.unread)
         log.info("registration.read", guests=len(registration), changed=compared.changed)

@@ -4,10 +4,12 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+
+from edgehub.tools.sheet import sheet
 
 SOCKET = "hub.sock"
 INSTALLED = Path("/var/lib/edgehub-hub") / SOCKET
@@ -24,6 +26,10 @@ examples:
   edgehub guest hand kim@example.org 1043         a new badge for a lost one; the past stays Kim's
   edgehub guest refuse 1042 offers                Kim said at the desk: no offers
   edgehub guest everything 1042 > kim.json        all that is kept of Kim, for Kim
+  edgehub guest everything 1042 --html kim.html   the same to be read, in one page
+  edgehub guest forget 1042 --wait 60             Kim asked to be forgotten: says which Pi has confirmed it
+  edgehub guest receipts                          which Pi has yet to confirm anything
+  edgehub guest admit kim@example.org             Kim came back, and wants to be known again
 
 exit codes: 0 done, 1 the hub says why not, 2 no hub answers here"""
 
@@ -37,8 +43,12 @@ ARGUMENTS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "take-back": ("take a badge back from a guest", ("guest", "badge")),
     "agree": ("the guest agrees to a purpose", ("guest", "purpose")),
     "refuse": ("the guest does not agree to a purpose", ("guest", "purpose")),
+    "forget": ("forget a guest, here and on every Pi; there is no way back", ("guest",)),
+    "receipts": ("which gateways have confirmed what was forgotten", ()),
+    "admit": ("let a forgotten guest in again who asks for it", ("name",)),
 }
-LOOKING = frozenset({"find", "show", "everything"})
+LOOKING = frozenset({"find", "show", "everything", "receipts"})
+ASK_AGAIN_S = 0.5
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -54,6 +64,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
             "--hub", type=Path, default=default, metavar="SOCKET", help="of the hub ($EDGEHUB_DESK, or %(default)s)"
         )
         one.add_argument("--json", action="store_true", help="as the hub says it")
+        if what == "everything":
+            one.add_argument("--html", type=Path, metavar="FILE", help="as a page to be read, its owner's alone")
+        if what == "forget":
+            one.add_argument("--wait", type=float, default=0.0, metavar="SECONDS", help="for the gateways to confirm")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -65,6 +79,8 @@ def run(args: argparse.Namespace) -> int:
     said = {name: getattr(args, name) for name in ARGUMENTS[args.what][1]}
     try:
         status, answer = asyncio.run(_ask(args.hub, args.what, said))
+        if args.what == "forget" and "revision" in answer:
+            answer = asyncio.run(_confirmed(args.hub, answer, args.wait))
     except (ClientError, OSError) as error:
         print(
             f"edgehub guest: no hub answers at {args.hub}: {error}. Is it running? Name its socket with --hub.",
@@ -74,11 +90,40 @@ def run(args: argparse.Namespace) -> int:
     if "why" in answer:
         print(f"edgehub guest: {answer['why']}.", file=sys.stderr)
         return 1
+    if args.what == "everything" and args.html is not None:
+        return _write(args.html, sheet(answer))
     if args.json or args.what == "everything":
         print(json.dumps(answer, indent=2, ensure_ascii=False))
     else:
         print("\n".join(_lines(args.what, answer)))
     return 0 if status < 400 else 1
+
+
+def _write(path: Path, text: str) -> int:
+    """Write what is a guest's for nobody else to read."""
+    try:
+        path.touch(0o600)
+        path.chmod(0o600)
+        path.write_text(text, "utf-8")
+    except OSError as error:
+        print(f"edgehub guest: {path} cannot be written: {error.strerror}.", file=sys.stderr)
+        return 1
+    return 0
+
+
+async def _confirmed(hub: Path, answer: Mapping[str, Any], wait_s: float) -> Mapping[str, Any]:
+    """The answer, with the gateways' receipts as they are, or once all that are online have sent theirs."""
+    import asyncio
+
+    loop = asyncio.get_running_loop()
+    until = loop.time() + wait_s
+    said = {"revision": str(answer["revision"])}
+    while True:
+        _, receipts = await _ask(hub, "receipts", said)
+        gateways = receipts.get("gateways", [])
+        if all(one["confirmed"] for one in gateways) or loop.time() >= until:
+            return {**answer, "gateways": gateways}
+        await asyncio.sleep(ASK_AGAIN_S)
 
 
 async def _ask(hub: Path, what: str, said: Mapping[str, str]) -> tuple[int, Mapping[str, Any]]:
@@ -89,6 +134,8 @@ async def _ask(hub: Path, what: str, said: Mapping[str, str]) -> tuple[int, Mapp
     async with ClientSession("http://hub", connector=UnixConnector(str(hub))) as session:
         if what not in LOOKING:
             request = session.post(f"/desk/{what}", json=said)
+        elif what == "receipts":
+            request = session.get("/desk/receipts", params=said)
         elif what == "find":
             request = session.get("/desk/guests", params={"for": said["guest"]})
         else:
@@ -106,8 +153,23 @@ def _lines(what: str, answer: Mapping[str, Any]) -> Iterator[str]:
                 yield "Nobody."
         case "show":
             yield from card(answer)
+        case "forget":
+            yield "Gone from the hub."
+            yield from _receipts(answer["gateways"])
+        case "receipts":
+            yield from _receipts(answer["gateways"]) if answer["gateways"] else ["No gateway was ever heard of here."]
         case _:
             yield "Done."
+
+
+def _receipts(gateways: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    for one in gateways:
+        if one["confirmed"]:
+            yield f"{one['gateway']} has confirmed."
+        elif one["online"]:
+            yield f"{one['gateway']} has not confirmed yet ({one['waiting']} to go)."
+        else:
+            yield f"{one['gateway']} is offline; it will confirm when it is back ({one['waiting']} to go)."
 
 
 def card(guest: Mapping[str, Any]) -> Iterator[str]:

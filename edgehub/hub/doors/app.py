@@ -153,13 +153,15 @@ class PhoneApp:
             # In a thread: half an hour of a phone that was offline takes a while, and the gateways' events do not wait.
             seen, late = await asyncio.to_thread(known.phone.take, timely)
         known.waiting += seen
+        result = "new"
         if known.waiting:
-            await self._take([_fact(asked, one) for one in known.waiting])
+            taken = await self._take([_fact(asked, one) for one in known.waiting])
+            result = "forgotten" if "forgotten" in taken else "new"
             known.waiting = []
         zone = known.phone.zone
         late += len(of_markers) - len(timely)
         counts = {"taken": len(of_markers) - late, "late": late, "unknown": len(heard) - len(of_markers)}
-        return Answer({"result": "new", **counts} | ({} if zone is None else {"zone": zone}))
+        return Answer({"result": result, **counts} | ({} if zone is None else {"zone": zone}))
 
     def _known(self, holder: str, venue: Venue) -> Known:
         """What is known of a phone; it begins anew when the markers of the venue are others."""

@@ -24,9 +24,9 @@ RESULT = Record(
     {
         "messageId": Part(Text(256, least=0), "Of which call; empty when it could not be read.", required=True),
         "result": Part(
-            Choice(("new", "again", "conflict", "refused")),
+            Choice(("new", "again", "conflict", "forgotten", "refused")),
             "new: kept. again: known already, nothing changed. conflict: this id was told with other content before, "
-            "which stays. refused: not kept.",
+            "which stays. forgotten: it is about a guest who asked to be, and nothing of it is kept. refused: not kept.",
             required=True,
         ),
         "why": Part(_SENTENCE, "Why it was refused."),
@@ -97,7 +97,11 @@ SIGHTINGS = Record(
 )
 SEEN = Record(
     {
-        "result": Part(Choice(("new", "again", "conflict")), "Whether it was told before.", required=True),
+        "result": Part(
+            Choice(("new", "again", "conflict", "forgotten")),
+            "Whether it was told before; forgotten: the guest asked to be, and nothing of it is kept.",
+            required=True,
+        ),
         "taken": Part(_COUNT, "Sightings that were looked at.", required=True),
         "late": Part(_COUNT, "Sightings older than what was told before, or from the future; ignored.", required=True),
         "unknown": Part(_COUNT, "Sightings of no marker of this venue; ignored.", required=True),

@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ DRAWING_POLICY = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors
 """A drawing carries its style, and runs nothing."""
 LOCAL_USER = "somebody at the hub's own machine"
 
-Say = Callable[[Desk, Mapping[str, str], str], Awaitable[None]]
+Say = Callable[[Desk, Mapping[str, str], str], Awaitable[Any]]
 SAYINGS: Mapping[str, tuple[tuple[str, ...], Say]] = {
     "merge": (("a", "b"), lambda desk, said, by: desk.merge(said["a"], said["b"], by=by)),
     "unmerge": (("a", "b"), lambda desk, said, by: desk.unmerge(said["a"], said["b"], by=by)),
@@ -38,8 +39,10 @@ SAYINGS: Mapping[str, tuple[tuple[str, ...], Say]] = {
         ("guest", "purpose"),
         lambda desk, said, by: desk.agree(said["guest"], said["purpose"], given=False, by=by),
     ),
+    "forget": (("guest",), lambda desk, said, _: desk.forget(said["guest"])),
+    "admit": (("name",), lambda desk, said, _: desk.admit(said["name"])),
 }
-"""What staff can say: the words it takes, and what follows."""
+"""What staff can say: the words it takes, and what follows; of who is forgotten the revision that gateways confirm."""
 
 
 def add_desk(app: web.Application, desk: Desk, lineage: Callable[[], Awaitable[Lineage]]) -> None:
@@ -63,8 +66,13 @@ def add_desk(app: web.Application, desk: Desk, lineage: Callable[[], Awaitable[L
 
     async def say(request: web.Request) -> web.Response:
         takes, what = SAYINGS[request.match_info["what"]]
-        await what(desk, _words(await request.content.read(MOST_BYTES), takes), _user(request))
-        return web.json_response({"ok": True})
+        done = await what(desk, _words(await request.content.read(MOST_BYTES), takes), _user(request))
+        return web.json_response({"ok": True} | ({} if done is None else {"revision": done}))
+
+    async def receipts(request: web.Request) -> web.Response:
+        revision = request.query.get("revision", "0")
+        found = await desk.receipts(int(revision) if revision.isdecimal() and len(revision) < 18 else 0)
+        return web.json_response({"gateways": [asdict(one) for one in found]})
 
     async def draw(_request: web.Request) -> web.Response:
         headers = {"Content-Security-Policy": DRAWING_POLICY}
@@ -76,6 +84,7 @@ def add_desk(app: web.Application, desk: Desk, lineage: Callable[[], Awaitable[L
     app.router.add_get("/desk/guests", _answering(find))
     app.router.add_get("/desk/guests/{guest}", _answering(show))
     app.router.add_get("/desk/guests/{guest}/everything", _answering(everything))
+    app.router.add_get("/desk/receipts", _answering(receipts))
     app.router.add_get("/desk/map.svg", _answering(draw))
     app.router.add_post(f"/desk/{{what:{'|'.join(SAYINGS)}}}", _answering(say))
 

@@ -21,6 +21,7 @@ from edgehub.hub.data_layer import DataLayer, Reading, flattened, record_key
 from edgehub.hub.doors.records import ENDINGS, Record, UnreadableFile, read_sheet
 from edgehub.hub.fact import Fact, Take
 from edgehub.hub.store import StoreError
+from edgehub.hub.traces import Traces
 from edgehub.hub.values import Refused, typed
 
 log = structlog.get_logger("edgehub.hub")
@@ -42,7 +43,7 @@ class Report:
     file: str
     rows: int = 0
     outcomes: Counter[str] = field(default_factory=Counter)
-    """new, again, conflict, rejected."""
+    """new, again, conflict, forgotten, rejected."""
     problems: list[str] = field(default_factory=list)
     """One sentence a row: where and why."""
     unmapped: Counter[str] = field(default_factory=Counter)
@@ -56,7 +57,9 @@ class Report:
         """For people."""
         if self.unreadable:
             return f"{self.file}: nothing was read: {self.unreadable}.\n"
-        counts = ", ".join(f"{self.outcomes[what]} {what}" for what in ("new", "again", "conflict", "rejected"))
+        counts = ", ".join(
+            f"{self.outcomes[what]} {what}" for what in ("new", "again", "conflict", "forgotten", "rejected")
+        )
         lines = [f"{self.file}: {self.rows} rows of {self.source}: {counts}.", *self.problems[:MOST_TOLD]]
         if len(self.problems) > MOST_TOLD:
             lines.append(f"… and {len(self.problems) - MOST_TOLD} more like these.")
@@ -149,6 +152,30 @@ class Drop:
             log.info("drop.read", source=report.source, rows=report.rows, **report.outcomes)
             reports.append(report)
         return reports
+
+    def forget(self, traces: Traces) -> None:
+        """Take a guest's rows out of those that wait to be mended."""
+        for source in self.layer.settings.sources.values():
+            for path in sorted((self._root / source.id / REJECTED).glob("*")):
+                self._take_out(source, path, traces)
+
+    def _take_out(self, source: Source, path: Path, traces: Traces) -> None:
+        def about(record: Record) -> bool:
+            read = () if record.raw is None else self.layer.read(source.id, record.raw).ids
+            return traces.are_in(record.written) or not traces.names.isdisjoint(read)
+
+        text = path.read_text("utf-8", "replace")
+        try:
+            sheet = read_sheet(path.name, path.read_bytes())
+            rest = [one.written for one in sheet.records if not about(one)]
+            lines, whole = [sheet.heading, *rest] if sheet.heading and rest else rest, len(sheet.records)
+        except UnreadableFile:
+            rest = lines = [line for line in text.splitlines() if not traces.are_in(line)]
+            whole = len(text.splitlines())
+        if not lines:
+            path.unlink()
+        elif len(rest) < whole:
+            _write(path, "\n".join(lines) + "\n")
 
     def _files(self) -> Iterator[tuple[Source, Path]]:
         for source in self.layer.settings.sources.values():

@@ -228,5 +228,5 @@ def _sorry(status: int, why: str, headers: Mapping[str, str] | None = None) -> w
 
 
 def all_kept(results: Sequence[Mapping[str, Any]]) -> bool:
-    """True when nothing of it was refused or contradicted."""
-    return all(one["result"] in {"new", "again"} for one in results)
+    """True when nothing of it was refused or contradicted, and none of it need come again."""
+    return all(one["result"] in {"new", "again", "forgotten"} for one in results)

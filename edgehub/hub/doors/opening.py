@@ -27,6 +27,7 @@ from edgehub.hub.fact import Take
 from edgehub.hub.follow import follow
 from edgehub.hub.registration import SOURCE as REGISTRATION
 from edgehub.hub.store import HubStore
+from edgehub.hub.traces import Traces
 from edgehub.web.listen import Listen
 from edgehub.web.serving import serving
 
@@ -157,6 +158,12 @@ class Doors:
             tasks.create_task(self._unmapped.run(), name="hub unmapped fields")
             if self._drop is not None:
                 tasks.create_task(self._drop.run(), name="hub file drop")
+
+    async def forget(self, traces: Traces) -> None:
+        """Leave nothing of a guest in files and in what waits here. Raises OSError."""
+        self._stamps.forget(traces)
+        if self._drop is not None:
+            await asyncio.to_thread(self._drop.forget, traces)
 
     def _mean(self, layer: DataLayer) -> None:
         if self._drop is not None:

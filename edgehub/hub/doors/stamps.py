@@ -17,6 +17,7 @@ from edgehub.hub.doors.stamping import Album, Confirmed, Forged, Held, Known, Pr
 from edgehub.hub.doors.timing import corrected, read_time
 from edgehub.hub.fact import PERSON, Fact, Identifier, Take
 from edgehub.hub.store import StoreError
+from edgehub.hub.traces import Traces
 from edgehub.web.backoff import Backoff
 
 log = structlog.get_logger("edgehub.hub")
@@ -26,6 +27,7 @@ HELD = "stamp_held"
 """What is tracked for a stamp that does not count yet: only what counts is called a stamp."""
 REVIEW_EVERY_S = 10.0
 HELD_FOR_US = 24 * 3600 * 1_000_000
+FORGOTTEN = "This guest asked to be forgotten."
 MOST_HELD = 10_000
 
 
@@ -156,7 +158,8 @@ class Stamps:
                 return Answer({"verdict": "refused", **zone, "why": why, "again_in_s": round(wait_s, 1)}, 409)
             case Held(why):
                 if press.key not in self._held:
-                    await self._take([_held(press, why)])
+                    if "forgotten" in await self._take([_held(press, why)]):
+                        return Answer({"verdict": "refused", "why": FORGOTTEN}, 409)
                     self._hold(press)
                 return Answer({"verdict": "held", **zone, "why": f"Not counted yet: {why}."})
             case _:
@@ -194,6 +197,10 @@ class Stamps:
         if taken == "new":
             log.info("stamp.confirmed", zone=press.stamp.zone, stamp=press.stamp.id)
             await self._confirmed(Stamp(key, person, press.stamp.zone, press.at_us))
+
+    def forget(self, traces: Traces) -> None:
+        """Let go of what is held of a guest."""
+        self._held = {key: one for key, one in self._held.items() if traces.names.isdisjoint(one.ids)}
 
     def _hold(self, press: Press) -> None:
         self._held[press.key] = press

@@ -5,10 +5,12 @@ that drop a connection whose server has gone. It is used in threads of the store
 is one trip away from the event loop, and one that is cancelled is not left half done.
 """
 
+import mmap
 import re
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Sequence
+from contextlib import closing, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +31,9 @@ SQLITE = (
 )
 POSTGRESQL = "-c synchronous_commit=on -c client_min_messages=warning -c timezone=UTC"
 # The schema is written in SQLite's words; PostgreSQL has others for these.
+TOUCHED = ("events", "conflicts", "quarantine", "stays", "claims", "identifiers", "handings", "badges", "dwell", "profiles",
+           "stale", "people")  # fmt: skip
+"""Tables that lose rows when a guest is forgotten."""
 WORDS = {r"\binteger\b": "bigint", r"\bblob\b": "bytea", r"\) without rowid": ")"}
 
 
@@ -40,6 +45,8 @@ class Engines:
     reader: Engine
     words: Callable[[str], str]
     """SQL of a migration in this database's words."""
+    scrub: Callable[[Sequence[bytes]], bool]
+    """Leave nothing of deleted rows; True when none of the needles is left."""
 
 
 def engines(database: Path | URL) -> Engines:
@@ -55,7 +62,7 @@ def _sqlite(path: Path) -> Engines:
     for engine, pragmas in ((writer, SQLITE), (reader, ("pragma query_only=on", "pragma mmap_size=0"))):
         _prepare(engine, pragmas)
     event.listen(writer, "begin", _begin_immediate)
-    return Engines(writer, reader, str)
+    return Engines(writer, reader, str, partial(scrub_file, writer, path))
 
 
 def _prepare(engine: Engine, pragmas: tuple[str, ...]) -> None:
@@ -83,13 +90,39 @@ def _postgresql(url: URL) -> Engines:
         isolation_level="AUTOCOMMIT",  # one trip a read instead of three
         pool_pre_ping=False,
     )
-    return Engines(writer, reader, _in_postgresql)
+    return Engines(writer, reader, _in_postgresql, partial(_vacuum, writer))
 
 
 def _in_postgresql(sql: str) -> str:
     for word, other in WORDS.items():
         sql = re.sub(word, other, sql)
     return sql
+
+
+def scrub_file(writer: Engine, path: Path, needles: Sequence[bytes]) -> bool:
+    """Empty SQLite's log into the file, and write the file anew where a needle is left in it.
+
+    ``secure_delete`` overwrites what is freed, but not every copy that moved within a page.
+    """
+    with closing(writer.raw_connection()) as connection:
+        connection.execute("pragma wal_checkpoint(truncate)").close()
+        if not _holds(path, needles):
+            return True
+        connection.execute("vacuum").close()
+        connection.execute("pragma wal_checkpoint(truncate)").close()
+    return not _holds(path, needles)
+
+
+def _holds(path: Path, needles: Sequence[bytes]) -> bool:
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        return any(data.find(needle) >= 0 for needle in needles)
+
+
+def _vacuum(writer: Engine, _needles: Sequence[bytes]) -> bool:
+    with writer.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        for table in TOUCHED:
+            connection.exec_driver_sql(f"vacuum {table}")
+    return True
 
 
 def make_private(path: Path) -> None:

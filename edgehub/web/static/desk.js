@@ -112,6 +112,30 @@ function sayings(name, guest) {
   ];
 }
 
+// Forgetting has no way back: the word is asked for, not only a press.
+function forgetting(name) {
+  return saying("Type forget to delete everything about this guest, here and on every Pi", "Forget this guest", "grave", async (word) => {
+    if (word.toLowerCase() !== "forget") return say("Nothing was deleted: the word was not \"forget\".", "wrong");
+    try {
+      const { revision } = await ask("/desk/forget", { method: "POST", body: JSON.stringify({ guest: name }) });
+      at("guest").hidden = true;
+      await receipts(revision);
+    } catch (error) {
+      say(`${error.message}.`, "wrong");
+    }
+  });
+}
+
+function receipt({ gateway, confirmed, online }) {
+  return `${gateway} ${confirmed ? "has confirmed" : online ? "has not confirmed yet" : "is offline; it will confirm when it is back"}`;
+}
+
+async function receipts(revision, tries = 60) {
+  const { gateways } = await ask(`/desk/receipts?revision=${revision}`);
+  say(["Gone from the hub", ...gateways.map(receipt)].join(". ") + ".", "done");
+  if (tries && gateways.some((one) => one.online && !one.confirmed)) setTimeout(() => receipts(revision, tries - 1).catch(() => {}), 1_000);
+}
+
 // Each name of the guest, and a way to say that it is somebody else's.
 function names(guest) {
   const list = element("ul");
@@ -138,6 +162,8 @@ async function show(name) {
     ...table("Behaviour", attributes(guest)),
     ...table("Timeline", timeline(guest)),
     ...sayings(shown, guest),
+    element("h2", "Forget"),
+    forgetting(shown),
   );
   card.hidden = false;
   at("found").replaceChildren();

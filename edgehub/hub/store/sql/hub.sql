@@ -114,9 +114,6 @@ delete from stays where person = :person
 -- name: forget_sightings
 update events set subject = null, ids = null, body = null where subject = :subject and source like 'gateway/%'
 
--- name: forget_events
-update events set subject = null, ids = null, body = null where subject = :subject
-
 -- name: people
 select person, revision, badge, document from people order by revision
 
@@ -279,10 +276,6 @@ select event, ids from claims where component in :components
 -- name: drop_claim
 delete from claims where event = :event
 
--- name: forget_worn
-update events set subject = null, ids = null, body = null
-where subject = :subject and at_us >= :since_us and at_us < :until_us
-
 -- name: forget_stale
 delete from stale where person = :person
 
@@ -290,3 +283,80 @@ delete from stale where person = :person
 select dwell.person, dwell.dwell_us
 from dwell join people on people.person = dwell.person and people.erased = 0 and (people.remember = 1 or :all = 1)
 where dwell.zone = :zone order by dwell.dwell_us desc limit :limit
+
+-- name: meta
+select value from meta where key = :key
+
+-- name: put_meta
+insert into meta (key, value) values (:key, :value) on conflict (key) do update set value = excluded.value
+
+-- name: forgotten
+select digest from forgotten where digest in :digests
+
+-- name: bar
+insert into forgotten (digest, guest, why) values (:digest, :guest, :why)
+on conflict (digest) do update set guest = excluded.guest, why = excluded.why
+
+-- name: lift
+delete from forgotten where guest in (select guest from forgotten where digest = :digest)
+
+-- name: lift_badge
+delete from forgotten where digest = :digest
+
+-- name: lift_event
+delete from forgotten where why = 'event'
+
+-- name: told_of
+-- What doors told; what gateways told stays as an empty place in their sequence.
+select id, source, key, type, subject, ids, body from events
+where subject in :subjects and source not like 'gateway/%'
+
+-- name: told_while_worn
+select id, source, key from events
+where subject = :subject and at_us >= :since_us and at_us < :until_us and source not like 'gateway/%'
+
+-- name: drop_event
+delete from events where id = :id
+
+-- name: strip_event
+update events set ids = :ids, body = :body where id = :id
+
+-- name: drop_conflict
+delete from conflicts where source = :source and key = :key
+
+-- name: quarantined
+select id, raw from quarantine
+
+-- name: drop_quarantined
+delete from quarantine where id = :id
+
+-- name: tombstones
+-- Erased guests of whom a gateway that has confirmed no more than this may still hold something.
+select count(*) from people where erased = 1 and revision > :revision
+
+-- name: erased
+select person from people where person in :persons and erased = 1
+
+-- name: gateways
+select gateway from received union select gateway from receipts
+
+-- name: anybody
+-- Guests whom gateways, doors or stays know.
+select person from people where erased = 0
+union select person from identifiers where person is not null
+union select person from stays limit :limit
+
+-- name: sweep_facts
+delete from events where subject is not null and source not like 'gateway/%'
+
+-- name: sweep_sightings
+update events set subject = null, ids = null, body = null where subject is not null
+
+-- name: sweep_quarantine
+delete from quarantine
+
+-- name: sweep_names
+delete from identifiers
+
+-- name: sweep_claims
+delete from claims
