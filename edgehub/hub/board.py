@@ -14,9 +14,9 @@ from edgehub.core.speaker import gateway_of
 from edgehub.core.venue import Venue, Zone
 from edgehub.core.wire import Status, succeed
 from edgehub.core.wire.events import LightShown
-from edgehub.hub.intake import Light
 from edgehub.hub.ledger import Ledger
 from edgehub.hub.roster import Roster
+from edgehub.hub.work import Light
 
 LEADERS = 5
 LIVE_US = 60_000_000

@@ -18,10 +18,12 @@ from edgehub.core.venue import Venue
 from edgehub.core.wire import Anchor, Ask, Command, HubStatus, Occupancy, SiteTopics, Stamp, Status, WireError, pages
 from edgehub.hub.births import Births
 from edgehub.hub.board import Board
+from edgehub.hub.delivery import Delivery
 from edgehub.hub.guests import Guests
-from edgehub.hub.intake import Delivery, Intake, Work
+from edgehub.hub.intake import Intake
 from edgehub.hub.ledger import Ledger
 from edgehub.hub.store import HubStore, StoreError, Transaction
+from edgehub.hub.work import Work
 from edgehub.mqtt import Connected, Lost, Message, Mqtt, Will
 
 log = structlog.get_logger("edgehub.hub")

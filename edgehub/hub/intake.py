@@ -5,12 +5,10 @@ the commit returned do the acknowledgements go out. An event that comes again ch
 again with other content is noted as a conflict; one that cannot be read is set aside and acknowledged.
 """
 
-import hashlib
 import json
 from collections.abc import Container, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
-from typing import Any
+from dataclasses import replace
 
 from edgehub.core.sequence import Received
 from edgehub.core.wire import (
@@ -22,8 +20,6 @@ from edgehub.core.wire import (
     Mark,
     Poison,
     WireError,
-    lone_identity,
-    read_batch,
     read_body,
 )
 from edgehub.core.wire.events import (
@@ -41,118 +37,17 @@ from edgehub.core.wire.events import (
     VisitLeft,
 )
 from edgehub.core.wire.fields import dump_text
-from edgehub.hub.clocks import Clocks, anchor_of, anchor_row, shifted
+from edgehub.hub.clocks import Clocks, anchor_of, shifted
+from edgehub.hub.delivery import Delivery
 from edgehub.hub.fact import PERSON
 from edgehub.hub.ledger import Stay
-from edgehub.hub.store import HubStore, Row, Transaction
+from edgehub.hub.store import HubStore, Transaction
+from edgehub.hub.work import Key, Work, received_of, reported
 
 MOST_RANGES = 500
 """Ranges of an acknowledgement; what it does not name is sent again, which is harmless."""
-QUARANTINE_ROWS = 1_000
-RAW_CHARACTERS = 4_096
-"""Of a message that could not be read, as much is kept."""
 FORGET_AFTER_US = 24 * 3600 * 1_000_000
 """The replay window of the gateways: an epoch that its gateway no longer has, silent this long, comes no more."""
-
-Key = tuple[str, str, int]
-"""Gateway, nonce, partition."""
-Light = LightShown | LightRefused
-
-
-@dataclass(slots=True)
-class Work:
-    """What a transaction makes true, and tells the others once it has."""
-
-    now_us: int
-    event: int
-    """Id of the last event."""
-    received: dict[Key, tuple[Epoch, Received]] = field(default_factory=dict)
-    remembered: frozenset[str] = frozenset()
-    known: dict[tuple[str, str], Stay] = field(default_factory=dict)
-    """Stays as they were reported so far."""
-    touched: dict[Key, None] = field(default_factory=dict)
-    events: list[dict[str, Any]] = field(default_factory=list)
-    again: list[dict[str, Any]] = field(default_factory=list)
-    quarantine: list[dict[str, Any]] = field(default_factory=list)
-    shed: list[dict[str, Any]] = field(default_factory=list)
-    stays: dict[tuple[str, str], Stay] = field(default_factory=dict)
-    stale: dict[str, int] = field(default_factory=dict)
-    """Person → their last event."""
-    anchors: list[tuple[str, At]] = field(default_factory=list)
-    unanchored: list[dict[str, Any]] = field(default_factory=list)
-    corrected: list[dict[str, Any]] = field(default_factory=list)
-    receipts: list[dict[str, Any]] = field(default_factory=list)
-    history: list[Stay] = field(default_factory=list)
-    """Earlier stays of guests who were not here."""
-    lights: list[Light] = field(default_factory=list)
-    latest_us: int = 0
-    visits: int = 0
-
-    def write(self, transaction: Transaction) -> None:
-        """All of it."""
-        anchors = [anchor_row(gateway, at) for gateway, at in self.anchors]
-        transaction.run("insert_event", self.events)
-        transaction.run("flag_unanchored", self.unanchored)
-        transaction.run("put_anchor", anchors)
-        transaction.run("correct_event", self.corrected)
-        transaction.run("unflag", [{"gateway": row["gateway"], "boot_id": row["boot_id"]} for row in anchors])
-        transaction.run("put_receipt", self.receipts)
-        transaction.run("note_conflict", self.again)
-        transaction.run("quarantine", self.quarantine)
-        transaction.run("trim_quarantine", [{"keep": QUARANTINE_ROWS}] if self.quarantine else [])
-        transaction.run("note_shed", self.shed)
-        transaction.run("put_stay", [stay.row() for stay in self.stays.values()])
-        transaction.run("mark_stale", [{"person": person, "mark": event} for person, event in self.stale.items()])
-        transaction.run("put_received", [self._received(key) for key in self.touched])
-
-    def _received(self, key: Key) -> dict[str, Any]:
-        (gateway, nonce, partition), (epoch, got) = key, self.received[key]
-        ranges = json.dumps(got.ranges)
-        return {
-            "gateway": gateway,
-            "nonce": nonce,
-            "partition": partition,
-            "start": epoch.start,
-            "watermark": got.watermark,
-            "ranges": ranges,
-            "heard_us": self.now_us,
-        }
-
-
-@dataclass(frozen=True, slots=True)
-class Delivery:
-    """A message of a gateway, read: its events, each with the hash of its text."""
-
-    gateway: str
-    events: Sequence[tuple[Envelope | Poison, bytes]] = ()
-    why: str = ""
-    """Why the whole could not be read."""
-    raw: str = ""
-    """The beginning of what could not be read."""
-    anchor: At | None = None
-    """What the gateway's wall clock says, when that is all the message says."""
-
-    @classmethod
-    def read(cls, gateway: str, payload: bytes) -> "Delivery":
-        """Read a message; the dear part of the intake, and done without knowing what the hub has."""
-        try:
-            events = read_batch(payload)
-        except WireError as error:
-            raw = payload.decode(errors="replace")
-            if (identity := lone_identity(payload)) is not None:
-                return cls(gateway, [(Poison(identity, str(error), raw), _digest(raw))])
-            return cls(gateway, (), str(error), raw[:RAW_CHARACTERS])
-        return cls(gateway, [(event, _digest(event.raw)) for event in events])
-
-
-def _gaps(got: Received) -> int:
-    """How many below the last that arrived did not."""
-    high = max([got.watermark, *(high for _, high in got.ranges)])
-    return high - got.watermark - sum(high - low + 1 for low, high in got.ranges)
-
-
-def _digest(text: str) -> bytes:
-    return hashlib.blake2b(text.encode(), digest_size=16).digest()
 
 
 class Intake:
@@ -182,13 +77,13 @@ class Intake:
 
     def take(self, transaction: Transaction, deliveries: Sequence[Delivery], now_us: int) -> Work:
         """Take these in, in a transaction."""
-        work = self._prepared(transaction, deliveries, now_us)
+        work = Work.on(transaction, deliveries, now_us, need_consent=self.need_consent)
         for delivery in deliveries:
             self._take_anchors(work, delivery)
         for delivery in deliveries:
             if delivery.why:
                 self.unreadable += 1
-                work.quarantine.append(_set_aside(delivery.gateway, now_us, delivery.why, delivery.raw))
+                work.set_aside(delivery.gateway, delivery.why, delivery.raw)
             for event, digest in delivery.events:
                 self._take(transaction, work, delivery.gateway, event, digest)
         for gateway, anchor in work.anchors:
@@ -207,7 +102,7 @@ class Intake:
         """What the hub has of one; nothing of one it never saw."""
         rows = await store.select("received", gateways=[gateway], nonces=[epoch.nonce])
         key = gateway, epoch.nonce, partition
-        return self._ack(key, *_received(rows).get(key, (epoch, Received())))
+        return self._ack(key, *received_of(rows).get(key, (epoch, Received())))
 
     def forget(self, transaction: Transaction, gateway: str, marks: Iterable[Mark], now_us: int) -> int:
         """Forget epochs that a gateway has nothing of any more; how many of their events never arrived.
@@ -217,7 +112,7 @@ class Intake:
         """
         here = {mark.epoch.nonce for mark in marks}
         silent = transaction.select("silent", gateway=gateway, before_us=now_us - FORGET_AFTER_US)
-        gone = {key: got for key, got in _received(silent).items() if key[1] not in here}
+        gone = {key: got for key, got in received_of(silent).items() if key[1] not in here}
         rows = [{"gateway": gateway, "nonce": nonce, "partition": partition} for _, nonce, partition in gone]
         transaction.run("forget_received", rows)
         return sum(_gaps(got) for _, got in gone.values())
@@ -240,7 +135,7 @@ class Intake:
         stays: dict[tuple[str, str], Stay] = {}
         rows = transaction.select("unanchored", gateway=gateway, boot_id=anchor.boot_id)
         visits = {json.loads(row[-1]).get("visit") for row in rows if row[-1] is not None}
-        _know(transaction, work, {gateway}, {visit for visit in visits if isinstance(visit, str)})
+        work.know(transaction, {gateway}, {visit for visit in visits if isinstance(visit, str)})
         for start, nonce, partition, seq, monotonic_us, event, told_us, kind, body in rows:
             by_us = self.clocks.shift_us(gateway, At(anchor.boot_id, monotonic_us, told_us, "unsynced")) or 0
             work.corrected.append({"id": event, "at_us": told_us + by_us})
@@ -251,7 +146,7 @@ class Intake:
                 known = stays.get((gateway, told.visit))
                 if known is None and isinstance(told, DwellProgress):
                     known = work.known.get((gateway, told.visit))
-                stay = _reported(gateway, identity, told, known)
+                stay = reported(gateway, identity, told, known)
                 stays |= {} if stay is None else {stay.key: stay}
                 work.stale[told.person] = max(event, work.stale.get(told.person, 0))
         for key, stay in stays.items():
@@ -259,29 +154,12 @@ class Intake:
             if newer is None or not newer.supersedes(stay):
                 work.stays[key] = work.known[key] = stay
 
-    def _prepared(self, transaction: Transaction, deliveries: Iterable[Delivery], now_us: int) -> Work:
-        """With everything the store knows of what these are about."""
-        events = [(each.gateway, event) for each in deliveries for event, _ in each.events]
-        bodies = [event.body for _, event in events if isinstance(event, Envelope)]
-        persons, visits = ({text for body in bodies if type(text := body.get(k)) is str} for k in ("person", "visit"))
-        gateways = {gateway for gateway, _ in events}
-        [[last]] = transaction.select("last_event")
-        work = Work(now_us, last)
-        if events:
-            nonces = {event.identity.epoch.nonce for _, event in events}
-            work.received = _received(transaction.select("received", gateways=gateways, nonces=nonces))
-        if persons:
-            rows = transaction.select("remembered", persons=persons, all=0 if self.need_consent else 1)
-            work.remembered = frozenset(person for (person,) in rows)
-        _know(transaction, work, gateways, visits)
-        return work
-
     def _take(
         self, transaction: Transaction, work: Work, gateway: str, event: Envelope | Poison, digest: bytes
     ) -> None:
         identity = event.identity
         source, key = f"gateway/{gateway}", f"{identity.epoch.nonce}/{identity.partition}/{identity.seq}"
-        if not _touched(work, gateway, identity.epoch, identity.partition).add(identity.seq):
+        if not work.touch(gateway, identity.epoch, identity.partition).add(identity.seq):
             if not (isinstance(event, Envelope) and event.type == EventErased.type):  # it had a body when it came first
                 work.again.append({"source": source, "key": key, "received_us": work.now_us, "hash": digest})
             return
@@ -295,13 +173,13 @@ class Intake:
                 raise WireError(event.why)  # noqa: TRY301  # one way out for all that cannot be read
             body = read_body(event.type, event.body)
         except WireError as error:
-            work.quarantine.append(_set_aside(gateway, work.now_us, str(error), event.raw))
+            work.set_aside(gateway, str(error), event.raw)
             return
         by_us = self._date(work, gateway, event)
         at_us = event.at.wall_us + by_us
         row |= {"type": event.type, "at_us": at_us, "told_us": event.at.wall_us}
         work.latest_us = max(work.latest_us, at_us)
-        person, kept = _kept(work, event.body)
+        person, kept = work.keeps(event.body)
         if kept:
             row |= {"subject": None if person is None else f"{PERSON}:{person}", "body": dump_text(event.body)}
             if person is not None:
@@ -333,7 +211,7 @@ class Intake:
     def _apply(self, transaction: Transaction, work: Work, gateway: str, identity: Identity, body: EventBody) -> None:
         match body:
             case VisitEntered() | VisitLeft() | VisitCorrected() | DwellProgress():
-                _stay(work, gateway, identity, body)
+                work.report(gateway, identity, body)
             case LightShown() | LightRefused():
                 work.lights.append(body)
             case ErasureReceipt():
@@ -347,27 +225,15 @@ class Intake:
         """Pass over what a gateway had to give up, or the watermark would wait for it for ever."""
         key = gateway, body.epoch, body.partition
         if key not in work.received:  # of an earlier epoch than what came with it
-            earlier = _received(transaction.select("received", gateways=[gateway], nonces=[body.epoch]))
+            earlier = received_of(transaction.select("received", gateways=[gateway], nonces=[body.epoch]))
             work.received = earlier | work.received
         epoch = work.received.get(key, (Epoch(0, body.epoch),))[0]
-        got = _touched(work, gateway, epoch, body.partition)
+        got = work.touch(gateway, epoch, body.partition)
         for pair in body.ranges:
             match pair:
                 case [int(low), int(high)] if 1 <= low <= high:
                     got.add_range(low, high)
-        work.shed.append(shed_row(work, gateway, body))
-
-
-def shed_row(work: Work, gateway: str, body: StoreShed) -> dict[str, Any]:
-    """As the store notes what a gateway gave up."""
-    return {
-        "gateway": gateway,
-        "nonce": body.epoch,
-        "partition": body.partition,
-        "class": body.shed_class,
-        "count": body.count,
-        "received_us": work.now_us,
-    }
+        work.give_up(gateway, body)
 
 
 EMPTY: Mapping[str, object] = {
@@ -382,58 +248,7 @@ EMPTY: Mapping[str, object] = {
 """An event of which nothing is known but that it came."""
 
 
-def _set_aside(gateway: str, now_us: int, why: str, raw: str) -> dict[str, Any]:
-    return {"gateway": gateway, "received_us": now_us, "why": why, "raw": raw[:RAW_CHARACTERS]}
-
-
-def _received(rows: Iterable[Row]) -> dict[Key, tuple[Epoch, Received]]:
-    return {
-        (gateway, nonce, partition): (Epoch(start, nonce), Received(watermark, json.loads(ranges)))
-        for gateway, nonce, partition, start, watermark, ranges in rows
-    }
-
-
-def _touched(work: Work, gateway: str, epoch: Epoch, partition: int) -> Received:
-    """What has arrived of this, to be added to."""
-    key = gateway, epoch.nonce, partition
-    work.touched[key] = None
-    return work.received.setdefault(key, (epoch, Received()))[1]
-
-
-def _know(transaction: Transaction, work: Work, gateways: set[str], visits: set[str]) -> None:
-    """Read what the store says of these visits."""
-    if visits:
-        stays = [Stay(*row) for row in transaction.select("stays_reported", gateways=gateways, visits=visits)]
-        work.known = {stay.key: stay for stay in stays} | work.known
-
-
-def _kept(work: Work, body: Mapping[str, Any]) -> tuple[str | None, bool]:
-    """The person an event is about, and whether it may be kept."""
-    person = body.get("person")
-    if not isinstance(person, str):
-        return None, True
-    return (person, True) if person in work.remembered else (None, False)
-
-
-def _stay(work: Work, gateway: str, identity: Identity, body: VisitEvent) -> None:
-    known = work.known.get((gateway, body.visit))
-    stay = _reported(gateway, identity, body, known)
-    if stay is None or (known is not None and not stay.supersedes(known)):
-        return
-    work.visits += known is None
-    work.stays[stay.key] = work.known[stay.key] = stay
-
-
-def _reported(gateway: str, identity: Identity, body: VisitEvent, known: Stay | None) -> Stay | None:
-    """The stay as this report says it is; None for progress of a stay whose beginning has not arrived yet."""
-    if isinstance(body, DwellProgress):
-        if known is None:
-            return None
-        entered_us = known.entered_us
-        seen_us, left_us = entered_us + round(body.dwell_s * 1e6), known.left_us
-    else:
-        entered_us = body.entered_at
-        left_us = None if isinstance(body, VisitEntered) else body.left_at
-        seen_us = max(entered_us, left_us or 0, 0 if known is None else known.seen_us)
-    start, seq = identity.epoch.start, identity.seq
-    return Stay(gateway, body.visit, body.person, body.zone, entered_us, seen_us, left_us, start, seq)
+def _gaps(got: Received) -> int:
+    """How many below the last that arrived did not."""
+    high = max([got.watermark, *(high for _, high in got.ranges)])
+    return high - got.watermark - sum(high - low + 1 for low, high in got.ranges)

@@ -18,11 +18,12 @@ from edgehub.core.wire import At, Epoch, Identity, shed_class
 from edgehub.core.wire.envelope import batch, draft, place
 from edgehub.hub.claim import IdentityRules, KindRule
 from edgehub.hub.daemon import SWITCH_S
+from edgehub.hub.delivery import Delivery
 from edgehub.hub.fact import PERSON, Fact, Identifier
 from edgehub.hub.facts import Facts
 from edgehub.hub.folder import Folder
 from edgehub.hub.gateways import MOST_WAITING, take_all
-from edgehub.hub.intake import Delivery, Intake
+from edgehub.hub.intake import Intake
 from edgehub.hub.people import Person, put
 from edgehub.hub.store import HubStore, Transaction
 from edgehub.hub.terms import Terms

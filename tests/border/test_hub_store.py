@@ -16,9 +16,10 @@ from sqlalchemy import URL
 from edgehub.core.wire import Epoch, Identity, shed_class
 from edgehub.core.wire.envelope import At, batch, draft, place
 from edgehub.hub.claim import IdentityRules, KindRule
+from edgehub.hub.delivery import Delivery
 from edgehub.hub.fact import Fact, Identifier
 from edgehub.hub.facts import Facts, facts_of
-from edgehub.hub.intake import Delivery, Intake
+from edgehub.hub.intake import Intake
 from edgehub.hub.store import HubStore, StoreError, Transaction
 
 NOW_US = 1_800_000_000_000_000

@@ -22,8 +22,9 @@ from edgehub.gateway.store.database import Database
 from edgehub.gateway.store.journal import Journal
 from edgehub.gateway.sync import Sync
 from edgehub.hub import daemon as hub_daemon
-from edgehub.hub.intake import Intake, Work, shed_row
+from edgehub.hub.intake import Intake
 from edgehub.hub.store import Transaction
+from edgehub.hub.work import Work
 
 
 class TrustingSync(Sync):
@@ -95,7 +96,7 @@ class StubbornIntake(Intake):
     """Waits for ever for events that a gateway said it gave up."""
 
     def _shed(self, transaction: Transaction, work: Work, gateway: str, body: Any) -> None:
-        work.shed.append(shed_row(work, gateway, body))
+        work.give_up(gateway, body)
 
 
 async def _believe(_database: Database) -> None:
