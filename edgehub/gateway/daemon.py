@@ -15,6 +15,7 @@ from typing import Any, assert_never
 import structlog
 
 from edgehub import __version__
+from edgehub.clock import Clock, boot_id
 from edgehub.config import Config, ConfigError, Fingerprint
 from edgehub.core.engine import Engine
 from edgehub.core.events import (
@@ -42,7 +43,6 @@ from edgehub.core.venue import Venue, ZoneLights
 from edgehub.core.wire import EventBody, PeerLevels, Status, WireError
 from edgehub.core.wire import events as wire
 from edgehub.core.wish import BackendState, Done, Report
-from edgehub.gateway.clock import Clock, boot_id
 from edgehub.gateway.hue import HueBridge, KeyFile
 from edgehub.gateway.inbox import Inbox
 from edgehub.gateway.latency import Latencies

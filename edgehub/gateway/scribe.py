@@ -3,11 +3,11 @@
 import time
 from collections.abc import Sequence
 
+from edgehub.clock import clock_quality
 from edgehub.core.events import DropVisit, KeepVisit, Moment, Record
 from edgehub.core.record import NewEvent, OpenVisit, VisitChange, VisitGone
 from edgehub.core.visit import Visit
 from edgehub.core.wire import At
-from edgehub.gateway.clock import clock_quality
 
 
 class Scribe:

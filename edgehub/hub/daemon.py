@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import URL
 
+from edgehub.clock import Clock, boot_id
 from edgehub.config import MqttSettings
 from edgehub.config.data_layer import DataLayerSettings
 from edgehub.core.venue import Venue
@@ -32,6 +33,7 @@ from edgehub.hub.intake import Intake
 from edgehub.hub.ledger import Ledger, Stay
 from edgehub.hub.lineage import Arrivals, Lineage, lineage
 from edgehub.hub.people import Person
+from edgehub.hub.retention import Retention
 from edgehub.hub.roster import Roster
 from edgehub.hub.staff import Staff
 from edgehub.hub.store import HubStore, StoreError
@@ -137,6 +139,7 @@ class Hub:
         self.forgetting = Forgetting(
             store, self.rules, self.guests, online=self.board.online, poke=self.folder.poke, wall_us=wall_us
         )
+        self._retention = Retention(store, self.forgetting, lambda: self.venue, Clock(boot_id()))
 
     @property
     def venue(self) -> Venue:
@@ -171,6 +174,7 @@ class Hub:
             tasks.create_task(self._gateways.run(), name="hub gateways")
             tasks.create_task(self.folder.run(), name="hub folder")
             tasks.create_task(self._staff.run(self._settings.zones, self._settings.registration), name="hub staff")
+            tasks.create_task(self._retention.run(), name="hub retention")
             tasks.create_task(self._redraw(), name="hub board")
             tasks.create_task(self._lead(), name="hub leaders")
 

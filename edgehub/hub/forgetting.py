@@ -19,6 +19,10 @@ from edgehub.hub.traces import Traces
 log = structlog.get_logger("edgehub.hub")
 
 
+AT_ONCE = 50
+"""Guests of one commit: others write in between."""
+
+
 @dataclass(frozen=True, slots=True)
 class Receipt:
     """What a gateway says of what was to be forgotten."""
@@ -63,23 +67,41 @@ class Forgetting:
 
     async def forget(self, *persons: str, why: Why = "asked") -> int:
         """Forget guests by their person ids; the revision that a gateway's receipt must reach. Raises StoreError."""
+        erased, people = await self._forget(persons, why)
+        log.info("guests.forgotten", guests=len(erased), clean=await self._clean(erased))
+        return max((one.profile.revision for one in people), default=0)
+
+    async def forget_everybody(self) -> int:
+        """Forget all there are, and all that could be about somebody; how many guests. Raises StoreError."""
+        gone = 0
+        while persons := [person for (person,) in await self._store.select("anybody", limit=AT_ONCE)]:
+            erased, _ = await self._forget(persons, "event")
+            await self._clean(erased, file=False)
+            gone += len(erased)
+            log.info("guests.forgotten", guests=gone)
+        if gone:
+            await self._store.change(_sweep)
+            await self._clean([], rewrite=True)
+        return gone
+
+    async def _forget(self, persons: Sequence[str], why: Why) -> tuple[list[Erased], list[Person]]:
         work = partial(self._erase, persons=persons, why=why)
         async with self._guests.changing:
             erased, people = await self._store.change(work)
             await self._guests.settle(people)
         self._poke()
-        log.info(
-            "guests.forgotten", guests=len(erased), why=why, clean=await self._clean([one.traces for one in erased])
-        )
-        return max((one.profile.revision for one in people), default=0)
+        return erased, people
 
-    async def _clean(self, traces: Sequence[Traces]) -> bool:
+    async def _clean(self, erased: Sequence[Erased], *, file: bool = True, rewrite: bool = False) -> bool:
         """Leave nothing beside the tables; False when something of it did not work."""
+        traces = Traces(
+            frozenset(name for one in erased for name in one.traces.names),
+            frozenset(text for one in erased for text in one.traces.texts),
+        )
         try:
-            for one in traces:
-                for leave_nothing in self.beside:
-                    await leave_nothing(one)
-            return await self._store.scrub([needle for one in traces for needle in one.needles])
+            for leave_nothing in self.beside:
+                await leave_nothing(traces)
+            return not file or await self._store.scrub(traces.needles, rewrite=rewrite)
         except (StoreError, OSError) as error:
             log.error("forget.not_clean", why=str(error))  # noqa: TRY400  # says it all
             return False
@@ -112,3 +134,9 @@ class Forgetting:
             done = at >= revision if revision else not waiting
             made.append(Receipt(gateway, done, gateway in online, waiting))
         return made
+
+
+def _sweep(transaction: Transaction) -> None:
+    """What is left of doors when every guest is gone is about somebody whom nobody knows."""
+    for name in ("sweep_facts", "sweep_sightings", "sweep_quarantine", "sweep_names", "sweep_claims"):
+        transaction.run(name, [{}])

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from edgehub.gateway.clock import Clock
+from edgehub.clock import Clock
 
 
 @pytest.mark.asyncio

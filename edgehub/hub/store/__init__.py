@@ -172,14 +172,14 @@ class HubStore:
             for change in changes:
                 change.settle()
 
-    async def scrub(self, needles: Sequence[bytes]) -> bool:
+    async def scrub(self, needles: Sequence[bytes], *, rewrite: bool = False) -> bool:
         """Leave nothing of deleted rows in the database's files, as far as that is ours; True when no needle is left.
 
         Between two commits. SQLite: the log is emptied into the file, and where a needle is still found the file is
-        written anew. PostgreSQL: its tables are vacuumed; what its own log and backups keep is its keeper's to say.
+        written anew, or when told to (``rewrite``). PostgreSQL: its tables are vacuumed; what its own log and backups keep is its keeper's to say.
         Raises StoreError.
         """
-        return await self._in(self._writing, partial(self._engines.scrub, needles))
+        return await self._in(self._writing, partial(self._engines.scrub, needles, rewrite))
 
     def _fail(self, error: Exception) -> None:
         if self.failing is None:

@@ -45,7 +45,7 @@ class Engines:
     reader: Engine
     words: Callable[[str], str]
     """SQL of a migration in this database's words."""
-    scrub: Callable[[Sequence[bytes]], bool]
+    scrub: Callable[[Sequence[bytes], bool], bool]
     """Leave nothing of deleted rows; True when none of the needles is left."""
 
 
@@ -99,14 +99,16 @@ def _in_postgresql(sql: str) -> str:
     return sql
 
 
-def scrub_file(writer: Engine, path: Path, needles: Sequence[bytes]) -> bool:
+def scrub_file(
+    writer: Engine, path: Path, needles: Sequence[bytes], rewrite: bool = False
+) -> bool:  # bound by place, for either database
     """Empty SQLite's log into the file, and write the file anew where a needle is left in it.
 
     ``secure_delete`` overwrites what is freed, but not every copy that moved within a page.
     """
     with closing(writer.raw_connection()) as connection:
         connection.execute("pragma wal_checkpoint(truncate)").close()
-        if not _holds(path, needles):
+        if not rewrite and not _holds(path, needles):
             return True
         connection.execute("vacuum").close()
         connection.execute("pragma wal_checkpoint(truncate)").close()
@@ -118,7 +120,7 @@ def _holds(path: Path, needles: Sequence[bytes]) -> bool:
         return any(data.find(needle) >= 0 for needle in needles)
 
 
-def _vacuum(writer: Engine, _needles: Sequence[bytes]) -> bool:
+def _vacuum(writer: Engine, _needles: Sequence[bytes], _rewrite: bool) -> bool:  # as above
     with writer.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         for table in TOUCHED:
             connection.exec_driver_sql(f"vacuum {table}")
