@@ -18,9 +18,10 @@ from edgehub.core.record import NewEvent, OpenVisit, OutboxRow, VisitChange, Vis
 from edgehub.core.wire import Ack, At, Epoch, Mark
 from edgehub.core.wire.events import ErasureReceipt
 from edgehub.gateway.store.database import DatabaseError
-from edgehub.gateway.store.journal import Journal, Stats
+from edgehub.gateway.store.journal import Journal
 from edgehub.gateway.store.profiles import ProfileCache
 from edgehub.gateway.store.recovery import Recovered
+from edgehub.gateway.store.tally import Stats
 
 DEFAULT_QUOTA_BYTES = 512 * 1024 * 1024
 ERASE_AGAIN_S = 5.0
@@ -110,7 +111,7 @@ class Store:
     @property
     def backlog(self) -> int:
         """Events written down and not known to be acknowledged."""
-        return self._journal.backlog
+        return self._journal.tally.backlog
 
     @property
     def news(self) -> asyncio.Event:
@@ -126,7 +127,7 @@ class Store:
 
     async def open_visits(self) -> list[OpenVisit]:
         """The visits open when this was last written down."""
-        return await self._journal.open_visits()
+        return await self._journal.contents.open_visits()
 
     async def page(self, after: int, limit: int) -> list[OutboxRow]:
         """Events that wait for the hub, in order, with ids above ``after``."""
@@ -201,11 +202,11 @@ class Store:
 
     async def meta(self, key: str) -> str | None:
         """A small fact kept beside the events."""
-        return await self._journal.meta(key)
+        return await self._journal.contents.meta(key)
 
     async def set_meta(self, key: str, value: str) -> None:
         """Keep a small fact; for rare use."""
-        await self._journal.set_meta(key, value)
+        await self._journal.contents.set_meta(key, value)
 
 
 def _lock(directory: Path) -> int:

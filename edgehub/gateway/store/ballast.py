@@ -42,6 +42,10 @@ class Ballast:
             return True
         return False
 
+    def make_way(self) -> bool:
+        """Give the room back if the disk is full; True when that made some."""
+        return self.disk_is_full and self.release()
+
     async def take(self) -> None:
         """Hold room again, once the disk has plenty; in a thread, for a card may take its time."""
         await asyncio.to_thread(self._take)

@@ -14,6 +14,8 @@ from edgehub.core.wire.fields import dump
 from edgehub.gateway.store.database import Row, Step
 
 SCHEMA_VERSION = 1
+ASIDE_ROWS = 1_000
+"""Events set aside; of more the oldest go."""
 ROW_BYTES = 120
 """What SQLite keeps of an event beside its payload: row, index, checksum."""
 
@@ -94,6 +96,20 @@ class Batch:
         kept = [visit_row(change) for change in last if isinstance(change, OpenVisit)]
         gone = [(change.visit,) for change in last if isinstance(change, VisitGone)]
         return [("put_visit", kept), ("drop_visit", gone)]
+
+    def aside_steps(self, wall_us: int) -> list[Step]:
+        """What is given up for good, as statements."""
+        if not self.aside:
+            return []
+        return [
+            ("put_aside", [(row.id, wall_us) for row in self.aside]),
+            ("trim_aside", [(ASIDE_ROWS,)]),
+            ("delete_row", [(row.id,) for row in self.aside]),
+        ]
+
+    def unmark_rows(self) -> list[tuple[str, int, int]]:
+        """Above which sequence of which epoch and partition everything waits again."""
+        return [(*key, ack.watermark) for key, ack in self.unmarks.items()]
 
     def resolve(self, *, kept: bool) -> None:
         """Tell those who wait."""

@@ -5,8 +5,6 @@ One connection, one transaction at a time: two tasks sharing one would roll back
 """
 
 import asyncio
-import mmap
-import os
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -15,6 +13,7 @@ from typing import Any, Self
 import aiosqlite
 
 from edgehub.core.statements import named_statements
+from edgehub.gateway.store.files import close_to_others, holds, sync_directory
 
 PAGE_BYTES = 4096
 CACHE_KIB = 256
@@ -157,12 +156,12 @@ class Database:
         still found, or when told to, the file is written anew. Raises DatabaseError when one is found even then.
         """
         await self.flush()
-        if not rewrite and not await asyncio.to_thread(_holds, self.path, needles):
+        if not rewrite and not await asyncio.to_thread(holds, self.path, needles):
             return
         async with self._turn:
             await self.connection.execute_fetchall("vacuum")
         await self.flush()
-        if await asyncio.to_thread(_holds, self.path, needles):
+        if await asyncio.to_thread(holds, self.path, needles):
             raise aiosqlite.OperationalError(f"{self.path.name} still holds what was erased")
 
     async def peek(self, name: str, *values: Any) -> list[Row]:
@@ -245,44 +244,3 @@ async def _end_of(connection: aiosqlite.Connection, table: str, order: str) -> i
 def _most_rows(path: Path) -> int:
     files = (path, path.with_name(f"{path.name}-wal"))
     return sum(one.stat().st_size for one in files if one.exists()) // SMALLEST_ROW_BYTES
-
-
-def set_aside(path: Path) -> Path:
-    """Rename a damaged database out of the way, with its -wal and -shm; one is kept, the newest. Where it went."""
-    aside = path.with_name(f"{path.name}.corrupt")
-    for part in ("", "-wal", "-shm"):
-        source, target = (one.with_name(one.name + part) for one in (path, aside))
-        target.unlink(missing_ok=True)
-        if source.exists():
-            source.rename(target)
-    sync_directory(path.parent)
-    return aside
-
-
-def forget_aside(path: Path) -> None:
-    """Delete a damaged database that was set aside."""
-    for part in ("", "-wal", "-shm"):
-        path.with_name(f"{path.name}.corrupt{part}").unlink(missing_ok=True)
-
-
-def close_to_others(path: Path) -> None:
-    """Make a database its owner's alone; earlier versions let others read it."""
-    for part in ("", "-wal", "-shm"):
-        one = path.with_name(path.name + part)
-        with suppress(FileNotFoundError):
-            if one.stat().st_mode & 0o077:
-                one.chmod(0o600)
-
-
-def _holds(path: Path, needles: Sequence[bytes]) -> bool:
-    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-        return any(data.find(needle) >= 0 for needle in needles)
-
-
-def sync_directory(directory: Path) -> None:
-    """Make a new or renamed name survive the power."""
-    handle = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -7,26 +7,28 @@ the epoch, not the gateway.
 """
 
 import asyncio
-import json
 import secrets
-import zlib
 from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import suppress
 from itertools import count
 from pathlib import Path
 from typing import Self
 
-from edgehub.core.data import dataclass
-from edgehub.core.record import NewEvent, OpenVisit, OutboxRow, VisitChange
+from edgehub.core.record import NewEvent, OutboxRow, VisitChange
 from edgehub.core.wire import Ack, At, Epoch, EventBody, Mark
 from edgehub.core.wire.events import StoreCorrupt, StoreShed
 from edgehub.gateway.store.ballast import Ballast
 from edgehub.gateway.store.batch import Batch, Draft, Sequences
-from edgehub.gateway.store.database import Damaged, Database, DatabaseError, Row, Step, forget_aside
+from edgehub.gateway.store.contents import Contents
+from edgehub.gateway.store.database import Damaged, Database, DatabaseError, Row, Step
 from edgehub.gateway.store.erasure import Eraser
+from edgehub.gateway.store.files import forget_aside
 from edgehub.gateway.store.marks import Marks
 from edgehub.gateway.store.recovery import Recovered, open_or_recover
-from edgehub.gateway.store.shedding import Shedding, report_of
+from edgehub.gateway.store.repair import Repair
+from edgehub.gateway.store.room import Room
+from edgehub.gateway.store.shedding import Shedding
+from edgehub.gateway.store.tally import Stats, Tally
 from edgehub.gateway.store.window import Window
 
 COMMIT_EVERY_S = 0.3
@@ -39,29 +41,8 @@ READ_AGAIN_S = 5.0
 """After rows could not be read, whoever waits for news is woken."""
 MOST_WAITING = 20_000
 """Events kept in memory while the disk refuses: some 10 MB. More are refused and counted."""
-ASIDE_ROWS = 1_000
-"""Events set aside; of more the oldest go."""
 UNKNOWN_EPOCH = Epoch(0, "0" * 16)
 """Until the journal could be opened."""
-
-
-@dataclass(frozen=True, slots=True)
-class Stats:
-    """Counters since the start, and what waits now."""
-
-    backlog: int
-    """Written down and not known to be acknowledged."""
-    waiting: int
-    """In memory, not yet written down."""
-    committed: int
-    acknowledged: int
-    commits: int
-    refused: int
-    """Given up because the disk refused for so long that memory was full."""
-    shed: int
-    """Given up unsent because the quota was full; the hub is told which."""
-    set_aside: int
-    """Never acknowledged by a hub that acknowledged others; kept here, and the hub is told which."""
 
 
 class Journal:
@@ -82,20 +63,20 @@ class Journal:
         self.eraser = Eraser(self._database)
         self._partitions = partitions
         self._clock = clock
+        self._repair = Repair(self._database, self._ballast, self._shedding)
         self._window = Window(self._database, self._shedding)
+        self.contents = Contents(self._database)
+        self.tally = Tally(self._database)
+        self._room = Room(self._database, self._shedding, self.tally, self._reports)
         self._sequences: Sequences | None = None
         self._marks = Marks()
         self._batch = Batch()
-        self._room: list[Step] = []
-        """What is to be given up and could not be written yet."""
         self._wake = asyncio.Event()
         self._marks_due: asyncio.TimerHandle | None = None
         self._stop = asyncio.Event()
-        self._committed = self._acknowledged = self._commits = self._refused = self._shed = self._aside = 0
         self.recovered: Recovered | None = None
         self.failing: str | None = None
         """Why the last commit failed, while it does."""
-        self.backlog = 0
         self.rewrites = 0
         """Grows when rows that wait were changed: whoever holds copies of them reads them again."""
         self.news = asyncio.Event()
@@ -134,7 +115,7 @@ class Journal:
             except (DatabaseError, OSError, Damaged) as error:
                 await self._database.close()
                 self.failing = f"the journal cannot be opened: {error}; events wait in memory"
-                if not (self._ballast.disk_is_full and self._ballast.release()):
+                if not self._ballast.make_way():
                     return False
             else:
                 self.failing = None
@@ -165,13 +146,12 @@ class Journal:
         await self._database.write(steps)
         self._sequences = Sequences(epoch)
         self._marks = Marks(await self._database.select("marks"))
-        await self._recount()
+        await self.tally.recount()
+        self._announce_rewrite()
+
+    def _announce_rewrite(self) -> None:
         self.rewrites += 1
         self.news.set()
-
-    async def _recount(self) -> None:
-        [(self.backlog, _)] = await self._database.select("waiting")
-        [(self._aside,)] = await self._database.select("aside_count")
 
     # --- writing ----------------------------------------------------------------------------------------------------
 
@@ -184,7 +164,7 @@ class Journal:
         drafts = [Draft.of(event, self._partitions, self.eraser.erased) for event in events]
         future = asyncio.get_running_loop().create_future()
         if len(self._batch.drafts) + len(drafts) > MOST_WAITING or self._stop.is_set():
-            self._refused += len(drafts)
+            self.tally.refused += len(drafts)
             future.set_result(False)
             return future
         self._batch.drafts += drafts
@@ -231,7 +211,7 @@ class Journal:
         for failures in count():
             if self._sequences is not None or self._stop.is_set():
                 return
-            await self._pause(RETRY_S[min(failures, len(RETRY_S) - 1)])
+            await self._pause(_retry_s(failures))
             await self._try_start()
 
     async def _pause(self, seconds: float) -> None:
@@ -243,80 +223,50 @@ class Journal:
         steps: list[Step] = []
         for failures in count():
             try:
-                await self._make_room(batch, fresh=not steps)
-                steps = steps or self._steps(batch, await self._reports_of(batch.aside))
+                if await self._room.make(batch, fresh=not steps):
+                    self._announce_rewrite()
+                    await self.tally.recount()
+                steps = steps or self._steps(batch, await self._shedding.reports_on(batch.aside))
                 touched = await self._database.write(steps)
             except (DatabaseError, OSError, Damaged) as error:
                 self.failing = f"the journal cannot be written: {error}; events wait in memory"
                 if self._stop.is_set():
                     break
                 await self._mend(error)
-                await self._pause(RETRY_S[min(failures, len(RETRY_S) - 1)])
+                await self._pause(_retry_s(failures))
             else:
                 await self._settle(batch, dict(zip((name for name, _ in steps), touched, strict=True)))
                 return
         batch.resolve(kept=False)
 
-    async def _make_room(self, batch: Batch, *, fresh: bool) -> None:
-        """Give up what must go first, in a transaction of its own; a report has its number once, however often tried."""
-        if not self._room:
-            plan = await self._shedding.plan(batch.size_bytes)
-            if plan.is_exhausted and fresh:
-                batch.drop_ordinary()
-            if not plan.gone:
-                return
-            self._shed += len(plan.gone)
-            self._room = [*plan.steps, ("insert_row", self._report(plan.reports))]
-        await self._database.write(self._room)
-        self._room = []
-        self.rewrites += 1
-        await self._recount()
-        self.news.set()
-
-    def _report(self, bodies: Iterable[EventBody]) -> list[Row]:
-        assert self._sequences is not None
-        at = self._clock()
-        return [self._sequences.place(Draft.of(NewEvent.of(body, at), self._partitions)) for body in bodies]
-
     def _steps(self, batch: Batch, reports: Sequence[StoreShed]) -> list[Step]:
         """The batch as statements; from here on its events have their numbers."""
-        assert self._sequences is not None
         wall_us = self._clock().wall_us
-        rows = [self._sequences.place(drafted) for drafted in batch.drafts] + self._report(reports)
-        aside: list[Step] = [
-            ("put_aside", [(row.id, wall_us) for row in batch.aside]),
-            ("trim_aside", [(ASIDE_ROWS,)]),
-            ("delete_row", [(row.id,) for row in batch.aside]),
-        ]
-        steps: list[Step] = [("insert_row", rows), *batch.visit_steps(), *(aside if batch.aside else [])]
-        unmarks = [(*key, ack.watermark) for key, ack in batch.unmarks.items()]
+        rows = self._numbered(batch.drafts) + self._reports(reports)
+        steps: list[Step] = [("insert_row", rows), *batch.visit_steps(), *batch.aside_steps(wall_us)]
         return [
             *(step for step in steps if step[1]),
-            ("unmark", unmarks),
+            ("unmark", batch.unmark_rows()),
             ("mark", self._marks.rows(batch.marks, wall_us)),
         ]
 
-    async def _reports_of(self, rows: Iterable[OutboxRow]) -> list[StoreShed]:
-        """That these will never come."""
-        return [
-            report_of(shed_class, row.epoch.nonce, row.partition, [row.seq], "never acknowledged")
-            for row in rows
-            for (shed_class,) in await self._database.select("class_of", row.id)
-        ]
+    def _reports(self, bodies: Iterable[EventBody]) -> list[Row]:
+        at = self._clock()
+        return self._numbered(Draft.of(NewEvent.of(body, at), self._partitions) for body in bodies)
+
+    def _numbered(self, drafts: Iterable[Draft]) -> list[Row]:
+        assert self._sequences is not None
+        return [self._sequences.place(one) for one in drafts]
 
     async def _settle(self, batch: Batch, touched: dict[str, int]) -> None:
         self.failing = None
-        self._commits += 1
-        self._committed += len(batch.drafts)
-        self._refused += batch.dropped
         acknowledged, waiting_again = max(0, touched["mark"]), max(0, touched["unmark"])
-        self._acknowledged += acknowledged
-        self.backlog += len(batch.drafts) - acknowledged + waiting_again
+        self.tally.settle(batch, acknowledged=acknowledged, waiting_again=waiting_again)
         self._marks.settle(batch.marks, batch.unmarks)
         self.rewrites += waiting_again > 0
         if "delete_row" in touched:
             with suppress(DatabaseError, OSError):  # what is committed is committed; the next one counts
-                await self._recount()
+                await self.tally.recount()
         batch.resolve(kept=True)
         if "insert_row" in touched or waiting_again:
             self.news.set()
@@ -331,91 +281,38 @@ class Journal:
         await self._ballast.take()
 
     async def _mend(self, error: Exception) -> None:
-        """Before the next try: make room, or discard a connection that saw an I/O error; salvage what was damaged."""
-        match getattr(error, "sqlite_errorname", ""):
-            case "SQLITE_BUSY":
-                return
-            case "SQLITE_FULL":
-                await self._ease()
-                return
-        if self._ballast.disk_is_full:
-            self._ballast.release()  # SQLite does not always say that it is room that is missing
+        """Before the next try; of a journal that was damaged what follows is numbered anew."""
         with suppress(DatabaseError, OSError):
-            await self._reopen()
-
-    async def _reopen(self) -> None:
-        await self._database.close()
-        recovered = await open_or_recover(self._database)
-        # After a failed sync the system may believe pages of the WAL to be on the disk that are not: once written into
-        # the file, and that synced, they are.
-        await self._database.flush()
-        if recovered is not None:
-            self._tell(recovered)
-            await self._begin_epoch(before=self.epoch)
-
-    async def _ease(self) -> None:
-        """The disk or the quota is full."""
-        if not self._ballast.disk_is_full:
-            self._shedding.pressed = True
-            return
-        self._ballast.release()
-        with suppress(DatabaseError, OSError):  # pages the hub has copies of are free for what comes
-            await self._shedding.drop_acknowledged()
+            recovered = await self._repair.after(error)
+            if recovered is not None:
+                self._tell(recovered)
+                await self._begin_epoch(before=self.epoch)
 
     async def erase(self, persons: Collection[str]) -> None:
         """Leave nothing about these. Raises DatabaseError or OSError when the disk does not let us: then try again."""
         await self.record([])  # what was numbered before they were known to be erased is on the disk now
         await self.eraser.empty(persons)
         forget_aside(self._database.path)
-        self.rewrites += 1
-        self.news.set()
+        self._announce_rewrite()
 
     # --- reading ----------------------------------------------------------------------------------------------------
 
     async def page(self, after: int, limit: int) -> list[OutboxRow]:
         """Rows that wait for the hub, in the order of commits, with ids above ``after``; none while they cannot be read."""
         try:
-            rows = await self._database.select("page", after, limit)
+            return await self.contents.page(after, limit)
         except (DatabaseError, OSError):  # not open yet, or discarded just now; the writer sees to it
             asyncio.get_running_loop().call_later(READ_AGAIN_S, self.news.set)
             return []
-        return [
-            OutboxRow(row_id, Epoch(start, nonce), partition, seq, payload)
-            for row_id, start, nonce, partition, seq, payload, crc in rows
-            if zlib.crc32(payload) == crc
-        ]
 
     def marks(self) -> list[Mark]:
         """Up to where each epoch still here is acknowledged, the newest 200."""
         return self._marks.named()
 
-    async def open_visits(self) -> list[OpenVisit]:
-        """The visits that were open when this was last written down."""
-        read = self._database.select if self._database.is_open else self._database.peek
-        return [
-            OpenVisit(**json.loads(document))
-            for _, document, crc in await read("visits")
-            if zlib.crc32(document) == crc
-        ]
-
-    async def meta(self, key: str) -> str | None:
-        """A small fact kept beside the events."""
-        rows = await self._database.select("meta", key)
-        return str(rows[0][0]) if rows else None
-
-    async def set_meta(self, key: str, value: str) -> None:
-        """Keep a small fact; for rare use, it is a commit of its own."""
-        await self._database.write([("set_meta", [(key, value)])])
-
     def stats(self) -> Stats:
         """Counters since the start."""
-        return Stats(
-            self.backlog,
-            len(self._batch.drafts),
-            self._committed,
-            self._acknowledged,
-            self._commits,
-            self._refused,
-            self._shed,
-            self._aside,
-        )
+        return self.tally.stats(len(self._batch.drafts))
+
+
+def _retry_s(failures: int) -> float:
+    return RETRY_S[min(failures, len(RETRY_S) - 1)]

@@ -10,7 +10,8 @@ from edgehub.core.profile import Profile
 from edgehub.core.wire import WireError
 from edgehub.core.wire.fields import dump
 from edgehub.core.wire.profiles import profile_to_json, read_profile
-from edgehub.gateway.store.database import Damaged, Database, DatabaseError, forget_aside, set_aside
+from edgehub.gateway.store.database import Damaged, Database, DatabaseError
+from edgehub.gateway.store.files import forget_aside, set_aside
 
 QUOTA_BYTES = 128 * 1024 * 1024
 

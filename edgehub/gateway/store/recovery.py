@@ -13,8 +13,8 @@ from edgehub.gateway.store.database import (
     OperationalError,
     Row,
     read_damaged,
-    set_aside,
 )
+from edgehub.gateway.store.files import set_aside
 from edgehub.gateway.store.wal import Log
 
 

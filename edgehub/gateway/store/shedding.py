@@ -3,11 +3,12 @@
 Every event given up unsent is named to the hub in a `store.shed` event, written in the transaction that deletes it.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import field
 from itertools import groupby
 
 from edgehub.core.data import dataclass
+from edgehub.core.record import OutboxRow
 from edgehub.core.sequence import Received
 from edgehub.core.wire.events import SHEDDING_ORDER, StoreShed
 from edgehub.gateway.store.batch import ROW_BYTES
@@ -68,6 +69,14 @@ class Shedding:
         """Give up some of the replay window; False when nothing is in it."""
         [gone] = await self._database.write([("shed_acknowledged", [(ROWS,)])])
         return gone > 0
+
+    async def reports_on(self, rows: Iterable[OutboxRow]) -> list[StoreShed]:
+        """That these will never come: no hub took them."""
+        return [
+            report_of(shed_class, row.epoch.nonce, row.partition, [row.seq], "never acknowledged")
+            for row in rows
+            for (shed_class,) in await self._database.select("class_of", row.id)
+        ]
 
     async def trim_window(self, before_us: int | None) -> None:
         """Forget what the hub acknowledged before this time, and more while the window is too large."""
