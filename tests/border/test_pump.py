@@ -13,8 +13,8 @@ import pytest
 from edgehub.core.record import OutboxRow
 from edgehub.core.sequence import Received
 from edgehub.core.wire import Ack
-from edgehub.gateway.pump import Pump
 from edgehub.gateway.store import Store
+from edgehub.gateway.sync.pump import Pump
 from tests.fakes.event import event
 from tests.fakes.waiting import until
 

@@ -291,7 +291,7 @@ async def test_a_rebirth_is_a_birth_and_everything_that_waits(broker: Broker, tm
         assert len(hub.asks) == asks + 1
         assert hub.anchors[-1].at.quality == "synced"
         assert hub.statuses[-1][1].start_id == sync.start_id
-        assert sync.refused == {}
+        assert sync.orders.refused == {}
 
 
 @pytest.mark.asyncio
@@ -303,7 +303,7 @@ async def test_commands_that_are_late_retained_or_unknown_have_no_effect(broker:
         await hub.client.publish(PI.command, Command("c0", soon, "rebirth").to_json(), retain=True)
         await hub.client.flush(2.0)
         async with gateway_at(broker, tmp_path) as (_, sync):
-            await until(lambda: sync.refused["retained"])
+            await until(lambda: sync.orders.refused["retained"])
             await until(lambda: hub.asks)
             asks = len(hub.asks)
             await hub.client.publish(PI.command, Command("c1", past, "rebirth").to_json())
@@ -403,8 +403,8 @@ async def test_messages_that_cannot_be_read_are_counted_and_change_nothing(broke
                 await hub.client.publish(topic, payload)
         await hub.client.publish(PI.profiles, ProfilesPage(0, 1, False, (Profile("p", 1),)).to_json())
         await until(lambda: heard.profiles)
-        assert sum(sync.poison.values()) >= 20
-        assert len(sync.quarantine) <= 100
+        assert sum(sync.quarantine.reasons.values()) >= 20
+        assert len(sync.quarantine.last) <= 100
 
 
 @pytest.mark.asyncio

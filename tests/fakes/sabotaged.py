@@ -73,7 +73,7 @@ class ForgivingSync(Sync):
     """Thinks nothing of a hub that suddenly has less than it once acknowledged."""
 
     def _take_ack(self, ack: Ack) -> None:
-        self._asked.clear()
+        self._questions.asked.clear()
         super()._take_ack(ack)
 
 

@@ -7,10 +7,9 @@ is counted and set aside.
 
 import asyncio
 import secrets
-from collections import Counter, deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, suppress
-from typing import Any, Protocol, Self, assert_never
+from typing import Any, Self, assert_never
 
 from edgehub.config import MqttSettings
 from edgehub.core.data import dataclass
@@ -22,10 +21,7 @@ from edgehub.core.wire import (
     Ask,
     At,
     Command,
-    Epoch,
     HubStatus,
-    Mark,
-    Occupancy,
     PeerLevels,
     ProfilesPage,
     SiteTopics,
@@ -34,54 +30,19 @@ from edgehub.core.wire import (
     succeed,
 )
 from edgehub.core.wire.envelope import batch
-from edgehub.gateway.pump import Outbox, Pump
+from edgehub.gateway.sync.keep import Keep
+from edgehub.gateway.sync.notices import EVERY_S, Notices
+from edgehub.gateway.sync.orders import Orders
+from edgehub.gateway.sync.pump import Pump
+from edgehub.gateway.sync.quarantine import Quarantine
+from edgehub.gateway.sync.questions import Questions
 from edgehub.mqtt import Connected, Lost, Message, Mqtt, Will
 
-REPORT_EVERY_S = 1.0
-"""Status and occupancy are published when they changed, at most this often."""
 SILENT_HUB_S = 10.0
 """A hub that says it is online and acknowledges nothing this long is as good as none."""
 GOODBYE_S = 0.8
 NOT_GATEWAYS = frozenset({"hub", "zones", "audiences"})
 """Names that stand where a gateway's stands in a topic."""
-REMEMBERED_COMMANDS = 256
-ASK_AGAIN_S = 30.0
-"""A question to the hub that had no answer is put again."""
-
-
-class Keep(Outbox, Protocol):
-    """What sync needs of the store."""
-
-    @property
-    def epoch(self) -> Epoch:
-        """Of this process."""
-        ...
-
-    @property
-    def backlog(self) -> int:
-        """Events that wait for the hub."""
-        ...
-
-    @property
-    def profiles_revision(self) -> int:
-        """The highest revision held."""
-        ...
-
-    def marks(self) -> list[Mark]:
-        """Up to where each epoch is acknowledged."""
-        ...
-
-    def acknowledge(self, ack: Ack) -> None:
-        """Mark what the hub has."""
-        ...
-
-    def unacknowledge(self, ack: Ack) -> asyncio.Future[bool]:
-        """Let wait again what the hub lost."""
-        ...
-
-    async def put_profiles(self, profiles: Iterable[Profile]) -> None:
-        """Write profiles down."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,10 +85,6 @@ class Sync:
         self._topics = self._site.gateway(gateway)
         self._gateway = gateway
         self._listeners = listeners or Listeners()
-        self._details = dict(status or {})
-        self._occupancy: dict[str, int] = {}
-        self._unsaid: set[str] = set()
-        self._said: bytes | None = None
         self.start_id = secrets.token_hex(8)
         every = self._site.every
         subscriptions = [
@@ -139,20 +96,14 @@ class Sync:
         ]
         will = Will(self._topics.status, Status("offline", self.start_id).to_json())
         self.mqtt = Mqtt(settings, gateway, subscriptions=subscriptions, will=will)
+        self._notices = Notices(self._site, gateway, self.start_id, status or {}, self._publish_retained)
+        self._questions = Questions(store, lambda: self.hub_online, self._put_question)
         self._pump: Pump
         self._exits = AsyncExitStack()
         self._hub: HubStatus | None = None
         self._peers: dict[str, Status] = {}
-        self._asked: set[tuple[str, int]] = set()
-        self._unanswered = False
-        self._ask_due = asyncio.Event()
-        self._obeyed: deque[str] = deque(maxlen=REMEMBERED_COMMANDS)
-        self.refused: Counter[str] = Counter()
-        """How many commands had no effect, by reason."""
-        self.quarantine: deque[tuple[str, str]] = deque(maxlen=100)
-        """Topic and reason of the last messages that could not be read."""
-        self.poison: Counter[str] = Counter()
-        """How many could not be read, by reason."""
+        self.orders = Orders(clock)
+        self.quarantine = Quarantine()
 
     async def __aenter__(self) -> Self:
         self._pump = Pump(self._store, self._send, asyncio.get_running_loop().time)
@@ -165,7 +116,7 @@ class Sync:
                     ("intake", self._listen()),
                     ("pump", self._pump.run()),
                     ("reports", self._report()),
-                    ("questions", self._ask()),
+                    ("questions", self._questions.run()),
                 )
             ]
             for task in running:
@@ -217,7 +168,7 @@ class Sync:
 
     def set_status(self, **details: Any) -> None:
         """Change details of our status; what changed is published within a second."""
-        self._details |= details
+        self._notices.set_status(details)
 
     def publish_levels(self, levels: PeerLevels) -> bool:
         """Tell the neighbours what our radio heard; at once or not at all."""
@@ -225,9 +176,7 @@ class Sync:
 
     def publish_occupancy(self, zone: str, count: int) -> None:
         """Tell everybody how many are in a zone; the last word is retained."""
-        if self._occupancy.get(zone) != count:
-            self._occupancy[zone] = count
-            self._unsaid.add(zone)
+        self._notices.set_occupancy(zone, count)
 
     async def publish_anchor(self, at: At) -> bool:
         """Tell the hub what the wall clock says, now that it can be trusted."""
@@ -237,30 +186,29 @@ class Sync:
         payload = batch((row.payload for row in rows), self._gateway)
         return await self.mqtt.publish(self._topics.events(partition), payload)
 
+    async def _publish_retained(self, topic: str, payload: bytes) -> bool:
+        return await self.mqtt.publish(topic, payload, retain=True)
+
     async def _report(self) -> None:
         while True:
-            await asyncio.sleep(REPORT_EVERY_S)
+            await asyncio.sleep(EVERY_S)
             await self._say_status()
-            await self._say_occupancy()
+            await self._notices.say_occupancy()
 
     async def _say_status(self) -> None:
-        details = {
-            **self._details,
-            "backlog": self._store.backlog,
-            "unreadable": sum(self.poison.values()),
-            "refused_commands": dict(self.refused),
-            "why": self._details.get("why") or self.why,
-        }
         epoch = self._store.epoch if self._store.epoch.start else None  # the journal could not be opened yet
-        status = Status("online", self.start_id, epoch, details).to_json()
-        if status != self._said and await self.mqtt.publish(self._topics.status, status, retain=True):
-            self._said = status
+        now = {
+            "backlog": self._store.backlog,
+            "unreadable": self.quarantine.count,
+            "refused_commands": dict(self.orders.refused),
+            "why": self.why,
+        }
+        await self._notices.say_status(epoch, now)
 
-    async def _say_occupancy(self) -> None:
-        for zone in sorted(self._unsaid):
-            count = self._occupancy[zone]
-            if await self.mqtt.publish(self._site.zone(zone), Occupancy(zone, count).to_json(), retain=True):
-                self._unsaid.discard(zone)
+    async def _put_question(self, question: Ask) -> None:
+        await self.mqtt.publish(self._topics.ask, question.to_json())
+        if self._clock is not None:
+            await self.publish_anchor(self._clock())
 
     # --- what we hear -----------------------------------------------------------------------------------------------
 
@@ -278,8 +226,7 @@ class Sync:
                         assert_never(happening)
 
     async def _connect(self) -> None:
-        self._said = None
-        self._unsaid |= set(self._occupancy)
+        self._notices.repeat()
         self._listeners.link(True)
         await self._say_status()
 
@@ -294,8 +241,7 @@ class Sync:
             gateway, rest = self._site.read(message.topic)
             await self._take(gateway, rest, message)
         except WireError as error:
-            self.poison[str(error)[:80] if len(self.poison) < 100 else "other"] += 1
-            self.quarantine.append((message.topic, str(error)))
+            self.quarantine.add(message.topic, str(error))
 
     async def _take(self, gateway: str, rest: str, message: Message) -> None:
         payload = message.payload
@@ -311,7 +257,8 @@ class Sync:
             case "down/profiles":
                 await self._take_profiles(ProfilesPage.read(payload))
             case "down/command":
-                self._take_command(Command.read(payload), retained=message.retained)
+                if self.orders.take(Command.read(payload), retained=message.retained):
+                    self._be_reborn()
 
     def _take_hub(self, hub: HubStatus) -> None:
         before, self._hub = self._hub, hub
@@ -321,7 +268,7 @@ class Sync:
             self._pump.close()
             return
         # A hub that was born again may come from a backup: ask what it has, and send what it lacks.
-        self._ask_due.set()
+        self._questions.ask()
         self._pump.open()
 
     def _take_peer(self, gateway: str, status: Status) -> None:
@@ -332,59 +279,23 @@ class Sync:
             self._peers[gateway] = known
             self._listeners.peer_status(gateway, known)
 
-    async def _ask(self) -> None:
-        """Ask on each birth of the hub, and again while there is no answer."""
-        while True:
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._ask_due.wait(), ASK_AGAIN_S)
-            if self._ask_due.is_set() or self._unanswered:
-                self._ask_due.clear()
-                await self._put_question()
-
-    async def _put_question(self) -> None:
-        if not self.hub_online:
-            return
-        self._unanswered = True
-        marks = self._store.marks()
-        self._asked = {(mark.epoch.nonce, mark.partition) for mark in marks}
-        question = Ask(self._store.profiles_revision, tuple(marks))
-        await self.mqtt.publish(self._topics.ask, question.to_json())
-        if self._clock is not None:
-            await self.publish_anchor(self._clock())
-
     def _take_ack(self, ack: Ack) -> None:
         if self._hub is None or ack.hub_generation != self._hub.generation:
             return  # of an earlier life of the hub, which may have forgotten it since
         self._pump.take(ack)
-        if (ack.epoch.nonce, ack.partition) in self._asked:  # the answer: whatever it does not name, the hub has not
-            self._asked.discard((ack.epoch.nonce, ack.partition))
+        if self._questions.is_answer(ack):
             self._store.unacknowledge(ack)
         else:
             self._store.acknowledge(ack)
 
     async def _take_profiles(self, page: ProfilesPage) -> None:
-        if page.since > self._store.profiles_revision:
-            self._ask_due.set()  # one before it was lost, and somebody may have withdrawn in it
-        await self._store.put_profiles(page.profiles)
-        kept = page.upto <= self._store.profiles_revision or not page.profiles
-        self._unanswered = (self._unanswered and page.more) or not kept
+        await self._questions.take(page)
         if page.profiles:
             self._listeners.profiles(page.profiles)
 
-    def _take_command(self, command: Command, *, retained: bool) -> None:
-        """Do what the hub wants, once and in time; what has no effect is counted and told in the status."""
-        late = self._clock is not None and self._clock().wall_us > command.not_after_us
-        if command.id in self._obeyed:
-            return
-        if retained or late or command.do != "rebirth":
-            self.refused["retained" if retained else "late" if late else "unknown"] += 1
-            return
-        self._obeyed.append(command.id)
-        self._be_reborn()
-
     def _be_reborn(self) -> None:
         """Say who we are and what we have, as on a first connection."""
-        self._said = None
-        self._ask_due.set()
+        self._notices.repeat_status()
+        self._questions.ask()
         if self.hub_online:
             self._pump.open()
