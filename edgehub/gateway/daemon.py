@@ -6,48 +6,42 @@ takes it out, asks the engine, and hands the effects to store, bridges and neigh
 
 import asyncio
 import secrets
-from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import asdict, replace
 from functools import partial
-from typing import Any, assert_never
+from typing import Any
 
 import structlog
 
 from edgehub import __version__
 from edgehub.clock import Clock, boot_id
 from edgehub.config import Config, ConfigError, Fingerprint
+from edgehub.core.bridges import lighting_of, lights_on
 from edgehub.core.engine import Engine
 from edgehub.core.events import (
     BridgeReported,
-    DropVisit,
-    Effect,
     GuestsReplaced,
     HealthChanged,
-    KeepVisit,
     LinkChanged,
     Moment,
     PeerHeard,
     ProfilesChanged,
-    PublishLevels,
-    PublishOccupancy,
     Record,
-    ShowWish,
     VenueChanged,
 )
-from edgehub.core.lighting import Lighting
 from edgehub.core.presence import Model, Survey
 from edgehub.core.profile import Profile, Profiles
-from edgehub.core.speaker import gateway_of
-from edgehub.core.venue import Venue, ZoneLights
-from edgehub.core.wire import EventBody, PeerLevels, Status, WireError
+from edgehub.core.wire import EventBody, PeerLevels, Status
 from edgehub.core.wire import events as wire
 from edgehub.core.wish import BackendState, Done, Report
+from edgehub.gateway.bulletin import Bulletin
 from edgehub.gateway.hue import HueBridge, KeyFile
 from edgehub.gateway.inbox import Inbox
 from edgehub.gateway.latency import Latencies
 from edgehub.gateway.local import local_profiles
+from edgehub.gateway.performer import Performer
 from edgehub.gateway.radio import Radio, RadioState
+from edgehub.gateway.receivers import Receivers
 from edgehub.gateway.scribe import Scribe
 from edgehub.gateway.service import Service
 from edgehub.gateway.store import Store, StoreInUseError
@@ -76,7 +70,8 @@ class Gateway:
         self.inbox = Inbox()
         self.latencies = Latencies()
         self.service = Service()
-        self.radio_states: dict[str, RadioState] = {}
+        self.receivers = Receivers()
+        self.bulletin = Bulletin(self)
         bluetooth = config.installation.bluetooth
         self.radio = Radio(bluetooth, self.name, self.inbox.hear, self._radio_changed)
         self.clock = Clock(boot_id())
@@ -129,6 +124,7 @@ class Gateway:
             raise CannotStart(str(error)) from error
         except OSError as error:
             raise CannotStart(f"the state folder {self.config.state} cannot be used ({error.strerror})") from error
+        self.performer = Performer(self.store, self.scribe, self.bridges, lambda: self.radio_state()["state"])
         if self.store.failing is not None:
             log.error("store.failing", why=self.store.failing)
         if self.store.recovered is not None:
@@ -139,7 +135,7 @@ class Gateway:
             self.name,
             self.venue,
             model=self._model(self.config),
-            lighting=self._lighting(self.venue, None),
+            lighting=lighting_of(self.venue, None),
             profiles=Profiles(await self._known_profiles()),
             new_id=lambda: secrets.token_hex(8),
         )
@@ -161,7 +157,7 @@ class Gateway:
                 nickname,
                 settings.host,
                 keys,
-                _lights_on(nickname, self.venue),
+                lights_on(nickname, self.venue),
                 report=self._bridge_reported,
                 on_state=partial(self._bridge_changed, nickname),
             )
@@ -183,10 +179,10 @@ class Gateway:
             site=installation.site,
             gateway=self.name,
             listeners=listeners,
-            status=self._status(),
+            status=self.bulletin.details(),
             clock=self.clock,
         )
-        self.sync = await stack.enter_async_context(sync)
+        self.sync = self.performer.sync = await stack.enter_async_context(sync)
 
     async def _open_page(self, stack: AsyncExitStack) -> None:
         web = self.config.installation.web
@@ -208,10 +204,6 @@ class Gateway:
         survey = None if config.learned.survey is None else Survey.from_dict(config.learned.survey)
         return Model.of(config.venue, survey, config.installation.receivers)
 
-    def _lighting(self, venue: Venue, before: Lighting | None) -> Lighting:
-        zones = {zone.id: zone.lights for zone in venue.zones.values() if zone.lights is not None}
-        return Lighting(zones, _shares(venue), before=before)
-
     # --- deciding
 
     async def _decide(self) -> None:
@@ -221,7 +213,7 @@ class Gateway:
             events, since = self.inbox.take()
             now = self.now if since is None else self.now._replace(real=since)
             for event in events:
-                self._perform(self.engine.handle(event, now), now)
+                self.performer.perform(self.engine.handle(event, now), now)
 
     def _patience(self, real: float) -> float | None:
         """How long nothing is due, s."""
@@ -229,50 +221,17 @@ class Gateway:
         due = [at for at in (None if decision is None else self.radio.clock.at(decision), lamps) if at is not None]
         return max(SHORTEST_WAIT_S, min(due) - real) if due else None
 
-    def _perform(self, effects: Sequence[Effect], now: Moment) -> None:
-        written: list[Record | KeepVisit | DropVisit] = []
-        for effect in effects:
-            match effect:
-                case Record() | KeepVisit() | DropVisit():
-                    written.append(effect)
-                case ShowWish(wish):
-                    self.bridges[wish.bridge].submit(wish)
-                case PublishLevels(levels):
-                    self._publish_levels(levels, now)
-                case PublishOccupancy(zone, count):
-                    if self.sync is not None:
-                        self.sync.publish_occupancy(zone, count)
-                case _:
-                    assert_never(effect)
-        if written:
-            self._write(written, now)
-
-    def _publish_levels(self, levels: Sequence[tuple[str, float, int]], now: Moment) -> None:
-        if self.sync is not None:
-            rounded = tuple((badge, round(level, 1), n) for badge, level, n in levels)
-            self.sync.publish_levels(PeerLevels(round(now.decision, 3), self.radio_state()["state"], rounded))
-
     def _note(self, body: EventBody) -> None:
         """Write down something about ourselves."""
         now = self.now
-        self._write([Record(body, None, now.decision)], now)
-
-    def _write(self, effects: Sequence[Record | KeepVisit | DropVisit], now: Moment) -> None:
-        events, visits = self.scribe.write(effects, now)
-        try:
-            self.store.record(events, visits)
-        except WireError as error:  # ours to mend, and no reason to stop lighting lamps
-            log.exception("event.unsendable", error=str(error), types=[event.type for event in events])
-        _log_visits(effects)
+        self.performer.write([Record(body, None, now.decision)], now)
 
     # --- what parts report
 
     def _radio_changed(self, state: RadioState) -> None:
-        before = self.radio_states.get(state.receiver)
-        self.radio_states[state.receiver] = state
-        if before is not None and (before.state, before.why) == (state.state, state.why):
+        if not self.receivers.take(state):
             return
-        self.inbox.put(HealthChanged(self.name, any(s.healthy for s in self.radio_states.values())))
+        self.inbox.put(HealthChanged(self.name, self.receivers.hear))
         self._note(wire.RadioState(receiver=state.receiver, state=state.state, why=state.why or None))
         self._tell_status()
 
@@ -307,47 +266,18 @@ class Gateway:
 
     # --- status
 
-    def _status(self) -> Mapping[str, Any]:
-        stats = self.store.stats()
-        return {
-            "versions": {"edgehub": __version__},
-            "config": dict(self.config_state),
-            "radio": self.radio_state(),
-            "hue": {name: asdict(bridge.state) for name, bridge in self.bridges.items()},
-            "store": {"state": "failing" if self.store.failing else "ok", "why": self.store.failing or ""},
-            "backlog": stats.backlog,
-            "shed": stats.shed,
-            "quarantined": stats.set_aside,
-            "metrics": {
-                "heard": self.engine.sightings.heard,
-                "unknown": self.engine.sightings.unknown,
-                "malformed": dict(self.engine.sightings.malformed),
-                "dropped": self.inbox.dropped + sum(state.dropped for state in self.radio.states.values()),
-                "committed": stats.committed,
-                "acknowledged": stats.acknowledged,
-                "latency_ms": self.latencies.summary_ms(),
-            },
-        }
-
     def radio_state(self) -> dict[str, str]:
         """The best of our receivers speaks for all, unless all of them seem deaf."""
-        states = list(self.radio_states.values())
-        if self.radio_states and self.radio_states.keys() <= self.engine.presence.suspects:
-            return {
-                "state": "deaf",
-                "why": "neighbours hear badges, or a marker is missing, that this radio does not hear",
-            }
-        best = next((state for state in states if state.healthy), states[0] if states else None)
-        return {"state": best.state, "why": best.why} if best else {"state": "starting", "why": ""}
+        return self.receivers.summary(self.engine.presence.suspects)
 
     def _tell_status(self) -> None:
         if self.sync is not None:
-            self.sync.set_status(**self._status())
+            self.sync.set_status(**self.bulletin.details())
 
     async def _keep_status(self) -> None:
         while True:
             self._tell_status()
-            self.service.status(self._sentence())
+            self.service.status(self.bulletin.sentence())
             self.service.watchdog()
             await asyncio.sleep(min(STATUS_EVERY_S, self.service.watchdog_s or STATUS_EVERY_S))
 
@@ -358,11 +288,6 @@ class Gateway:
             self._note(wire.ClockAnchor(**at.to_json()))
             if self.sync is not None:
                 await self.sync.publish_anchor(at)
-
-    def _sentence(self) -> str:
-        people = len(self.engine.greeter.where)
-        hub = "works alone" if self.sync is None else "hub online" if self.sync.hub_online else "hub away"
-        return f"radio {self.radio_state()['state']}, {people} guests near, {hub}, {self.store.backlog} events wait"
 
     # --- edits
 
@@ -385,13 +310,13 @@ class Gateway:
         restart = config.installation != self.config.installation
         if restart:
             log.warning("config.restart_needed", file="edgehub.yaml")
-        venue, lighting = config.venue, self._lighting(config.venue, self.engine.greeter.lighting)
+        venue, lighting = config.venue, lighting_of(config.venue, self.engine.greeter.lighting)
         self.service.reloading()
         self.inbox.put(VenueChanged(venue, self._model(config), lighting))
         if self.store.profiles_revision == 0:  # no hub has told us of anybody: the staff's list is all there is
             self.inbox.put(GuestsReplaced(local_profiles(config.registration) if config.registration else []))
         for nickname, bridge in self.bridges.items():
-            bridge.configure(_lights_on(nickname, venue))
+            bridge.configure(lights_on(nickname, venue))
         self.venue = venue
         self.config = replace(self.config, learned=config.learned)
         self.config_state = {"state": "applied, restart needed" if restart else "applied", "hash": digest}
@@ -399,23 +324,3 @@ class Gateway:
         self._note(wire.ConfigApplied(hash=digest))
         self._tell_status()
         self.service.ready()
-
-
-def _lights_on(bridge: str, venue: Venue) -> list[ZoneLights]:
-    return [zone.lights for zone in venue.zones.values() if zone.lights is not None and zone.lights.bridge == bridge]
-
-
-def _shares(venue: Venue) -> dict[str, int]:
-    """Bridge → how many gateways may drive it: each keeps to its part of the bridge's rate without asking the others."""
-    users: dict[str, set[str]] = {}
-    for zone in venue.zones.values():
-        if zone.lights is not None:
-            users.setdefault(zone.lights.bridge, set()).update(gateway_of(receiver) for receiver in zone.heard_by)
-    return {bridge: max(1, len(gateways)) for bridge, gateways in users.items()}
-
-
-def _log_visits(effects: Sequence[Record | KeepVisit | DropVisit]) -> None:
-    """One line a visit, without the person."""
-    for effect in effects:
-        if isinstance(effect, Record) and isinstance(effect.body, wire.VisitLeft):
-            log.info("visit.closed", zone=effect.body.zone, dwell_s=round(effect.body.dwell_s))
