@@ -1,4 +1,5 @@
-"""What is lost, doubled or altered when things are killed, cut off and damaged (R1 to R14, T1, T2), and who may do what (S1 to S4)."""
+"""What is lost, doubled or altered when things are killed, cut off and damaged (R1 to R14, T1, T2), who may do what (S1 to S4),
+and what is known of guests (P1 to P3)."""
 
 import argparse
 import sys

@@ -11,10 +11,11 @@ from edgehub.core.venue import Privacy, Venue, VenueEvent
 from edgehub.core.wire import At
 from edgehub.hub.retention import Retention, due_us
 from edgehub.hub.store import HubStore
-from tests.border.test_forgetting import KIM, TABLES, Hub, _rows
+from tests.fakes.forgetful import TABLES, Hub, rows_of
 
 EVENT = VenueEvent("DV", "America/Los_Angeles", ("2026-11-23", "2026-11-24"), "08:30", "23:00")
 VENUE = Venue(event=EVENT, privacy=Privacy(forget_after_close_s=24 * 3600.0))
+KIM = ("email:kim@example.org", "crm:003A-KIM", "badge:1042")
 DUE_US = 1_795_676_400_000_000
 """2026-11-26T07:00:00Z: a day after eleven in the evening in Los Angeles."""
 HOUR_US = 3_600_000_000
@@ -37,7 +38,7 @@ class Hall:
 
     async def about_guests(self) -> dict[str, int]:
         """Rows that could be about somebody, by table."""
-        found = await self.hub.store.read(lambda reading: {table: _rows(reading, table) for table in TABLES})
+        found = await self.hub.store.read(lambda reading: {table: rows_of(reading, table) for table in TABLES})
         found["people"] = [row for row in found["people"] if not row[-1]]
         found["events"] = [row for row in found["events"] if any(cell is not None for cell in row[-3:])]
         return {table: len(rows) for table, rows in found.items() if rows}

@@ -1,6 +1,6 @@
 """A crowd on a simulated radio, as a process of its own: guests come and go, fast, for as long as somebody listens.
 
-    python -m tests.fakes.crowd SOCKET GUESTS [--speed 20] [--seed 1]
+    python -m tests.fakes.crowd SOCKET GUESTS [--speed 20] [--seed 1] [--first 2000]
 
 Badge numbers are FIRST, FIRST + 1 and so on. Each guest is heard once a second of decision time for some seconds, then
 not for some, so that a gateway has events to write down all the time: at the default speed, between one and two a second and guest.
@@ -28,11 +28,11 @@ async def come_and_go(air: Air, minor: int, chance: random.Random) -> None:
         await asyncio.sleep(chance.uniform(*AWAY_S) / air.speed)
 
 
-async def main(path: Path, guests: int, speed: float, seed: int) -> None:
+async def main(path: Path, guests: int, speed: float, seed: int, first: int = FIRST) -> None:
     """Serve the radio until killed."""
     async with Air(path, speed=speed).open() as air, asyncio.TaskGroup() as crowd:
         for number in range(guests):
-            crowd.create_task(come_and_go(air, FIRST + number, random.Random(seed * 10_000 + number)))
+            crowd.create_task(come_and_go(air, first + number, random.Random(seed * 10_000 + number)))
 
 
 if __name__ == "__main__":
@@ -41,5 +41,6 @@ if __name__ == "__main__":
     parser.add_argument("guests", type=int)
     parser.add_argument("--speed", type=float, default=20.0)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--first", type=int, default=FIRST)
     given = parser.parse_args()
-    asyncio.run(main(given.path, given.guests, given.speed, given.seed))
+    asyncio.run(main(given.path, given.guests, given.speed, given.seed, given.first))

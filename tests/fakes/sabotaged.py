@@ -8,22 +8,24 @@ product, started by its own command line. A judge who finds nothing wrong with t
 
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from importlib import import_module
 from typing import Any
 
 from edgehub import cli
-from edgehub.core.record import OutboxRow
+from edgehub.core.record import NewEvent, OutboxRow
 from edgehub.core.sequence import Received
 from edgehub.core.wire import Ack, Envelope, Epoch, Poison
+from edgehub.core.wire.events import ErasureReceipt
 from edgehub.gateway import daemon as gateway_daemon
 from edgehub.gateway import store as gateway_store
-from edgehub.gateway.store import journal, recovery
+from edgehub.gateway.store import journal, profiles, recovery
 from edgehub.gateway.store.batch import Sequences
 from edgehub.gateway.store.database import Database
 from edgehub.gateway.store.journal import Journal
 from edgehub.gateway.sync import Sync
 from edgehub.hub import daemon as hub_daemon
 from edgehub.hub.intake import Intake
-from edgehub.hub.store import Transaction
+from edgehub.hub.store import HubStore, Transaction
 from edgehub.hub.work import Work
 
 
@@ -99,6 +101,38 @@ class StubbornIntake(Intake):
         work.give_up(gateway, body)
 
 
+class CarelessHub(HubStore):
+    """Deletes rows, and leaves what was in them in the file."""
+
+    async def scrub(self, _needles: Sequence[bytes], *, rewrite: bool = False) -> bool:  # as the product's
+        return True
+
+
+class CarelessStore(gateway_store.Store):
+    """Confirms an erasure without one: who is forgotten is not followed any more, and stays on the disk."""
+
+    async def _erase_all(self) -> None:
+        tombstones = [one.revision for one in await self.profiles() if one.erased]
+        if tombstones:
+            await self.record([NewEvent.of(ErasureReceipt(revision=max(tombstones)), self._clock())])
+
+
+class CarelessDatabase(Database):
+    """Leaves what was deleted in the free pages."""
+
+    async def _configure(self, connection: Any) -> None:
+        await super()._configure(connection)
+        await connection.execute_fetchall("pragma secure_delete=off")
+
+
+def _erase_nothing() -> None:
+    hub_daemon.HubStore = CarelessHub
+    engines = import_module("edgehub.hub.store.engines")  # its package has a function of this name
+    engines.SQLITE = tuple(one for one in engines.SQLITE if "secure_delete" not in one)  # type: ignore[attr-defined]
+    gateway_daemon.Store = CarelessStore
+    profiles.Database = CarelessDatabase
+
+
 async def _believe(_database: Database) -> None:
     """No look at checksums when a journal is opened."""
 
@@ -120,6 +154,7 @@ SABOTAGE: Mapping[str, Callable[[], None]] = {
     "no-checksum": _close_both_eyes,
     "trust-old-acks": _replace(gateway_daemon, "Sync", ForgivingSync),
     "no-dedupe": _replace(hub_daemon, "Intake", CredulousIntake),
+    "no-erasure": _erase_nothing,
     "no-shed": _replace(hub_daemon, "Intake", StubbornIntake),
 }
 

@@ -14,6 +14,7 @@ from tests.system.faults.network import half_open
 from tests.system.faults.outage import bounded_storage, long_outage
 from tests.system.faults.planted import planted
 from tests.system.faults.powercut import power_cuts
+from tests.system.faults.privacy import consent_and_retention, erasure, personal_data
 from tests.system.faults.puback import puback_is_not_delivery
 from tests.system.faults.rot import rotten
 from tests.system.faults.silence import told_to_stop
@@ -51,6 +52,9 @@ FAULTS = {
         Fault("R13", hub_losses, 1, 20),
         Fault("R14", told_to_stop, 5, 100),
         Fault("T1", stepped, 1, 20),
+        Fault("P1", lambda at, _: personal_data(at), 1, 1),
+        Fault("P2", erasure, 1, 10),
+        Fault("P3", lambda at, _: consent_and_retention(at), 1, 1),
         Fault("S1", isolation, 2, 12),
         Fault("S2", replays, 1_000, 10_000),
         Fault("S3", malformed, 10_000, 1_000_000),

@@ -103,3 +103,18 @@ def test_a_failing_card_is_told_of_and_loses_nothing_that_was_accepted(tmp_path:
 def test_a_stepped_wall_clock_changes_no_dwell_and_deletes_nothing(tmp_path: Path) -> None:
     """By seconds, hours and ten years, and a restart in that year: nothing is lost, nothing retained is deleted."""
     survives("T1", tmp_path)
+
+
+def test_names_addresses_badges_and_macs_stay_off_the_wire_and_out_of_logs(tmp_path: Path) -> None:
+    """All topics, retained messages and logs at DEBUG: no hit but in the profile pages of who agreed."""
+    survives("P1", tmp_path)
+
+
+def test_of_who_is_forgotten_no_byte_is_left_anywhere(tmp_path: Path) -> None:
+    """With every gateway online, and with one that comes back later; hubs and gateways that only delete are found out."""
+    survives("P2", tmp_path)
+
+
+def test_who_says_no_is_followed_by_nobody_and_nobody_is_kept_too_long(tmp_path: Path) -> None:
+    """Opt-out through three doors reaches every gateway within 5 s; no row without consent, none overdue."""
+    survives("P3", tmp_path)
