@@ -1,7 +1,9 @@
 """How fast: SPD1 to SPD11 of the design, each against its floor and, where there is one, its peer in the same run."""
 
 import argparse
+import platform
 import sys
+import sysconfig
 from collections.abc import Callable
 
 import speed_bleak
@@ -38,12 +40,25 @@ MEASURES: tuple[tuple[frozenset[str], Measure], ...] = (
 
 def main() -> int:
     args = _arguments()
+    interpreter = _interpreter()
+    print(interpreter)
     rows: list[Row] = []
     for figures, measure in MEASURES:
         if figures & args.only:
             print(f"… {', '.join(sorted(figures))}", file=sys.stderr)
             rows += [row for row in measure(args.rounds) if row.id in args.only]
-    return report(sorted(rows, key=lambda row: int(row.id[3:])), args.json, bench="speed", rounds=args.rounds)
+    return report(sorted(rows, key=lambda row: int(row.id[3:])), args.json, bench="speed", rounds=args.rounds, python=interpreter)
+
+
+def _interpreter() -> str:
+    """Which Python measures, and how it says it was built: peers compiled with Cython depend on that less than we do.
+
+    Debian's is built with PGO and does not say so.
+    """
+    said = f"{sysconfig.get_config_var('CONFIG_ARGS')} {sysconfig.get_config_var('PY_CFLAGS_NODIST')}"
+    pgo = "PGO" if "--enable-optimizations" in said or "-fprofile-use" in said else "PGO not said"
+    lto = "LTO" if "--with-lto" in said or "-flto" in said else "LTO not said"
+    return f"{platform.python_implementation()} {platform.python_version()}, {platform.python_compiler()}, {pgo}, {lto}"
 
 
 def _arguments() -> argparse.Namespace:

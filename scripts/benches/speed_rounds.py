@@ -14,13 +14,14 @@ WORKER = str(Path(__file__).with_name("speed_worker.py"))
 
 
 class Subject(NamedTuple):
-    """What a worker measures, and how many adverts a round of it takes."""
+    """What a worker measures, how many adverts a round of it takes, and how much of the venue's time passes before."""
 
     name: str
     badges: int
     adverts: int
     zones: int = 7
     python: str = sys.executable
+    warm_s: float = 0.0
 
 
 class Worker:
@@ -29,6 +30,7 @@ class Worker:
     def __init__(self, subject: Subject) -> None:
         self.subject = subject
         words = [subject.python, WORKER, subject.name, str(subject.badges), str(subject.zones)]
+        words.append(str(subject.warm_s))
         self._process = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
     def __enter__(self) -> Self:

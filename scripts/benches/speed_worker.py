@@ -1,4 +1,4 @@
-"""One subject under measurement, in a process of its own: `speed_worker.py SUBJECT BADGES ZONES`.
+"""One subject under measurement, in a process of its own: `speed_worker.py SUBJECT BADGES ZONES [WARM_S]`.
 
 Reads a number of adverts from each line of stdin and answers with {"cpu_s", "adverts"}. The packets are made between the
 measured stretches, a thousand at a time: as from a radio, fresh objects that are still warm.
@@ -142,10 +142,11 @@ def _timed(take: Callable[[Any], object], things: list[Any]) -> float:
 
 
 def main() -> None:
-    subject, badges, zones = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
-    per_s = float(sys.argv[4]) if len(sys.argv) > 4 else None
-    air = Air(badges, per_s=per_s)
+    subject, badges, zones, warm_s = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), float([*sys.argv, "0"][4])
+    air = Air(badges)
     measure = globals()[subject](air, zones)
+    while air.now < warm_s:
+        measure(1_000)
     gc.collect()
     for line in sys.stdin:
         adverts, spent = int(line), 0.0
