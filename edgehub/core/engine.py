@@ -134,7 +134,7 @@ class Engine:
         """Every advertisement goes through here: no call in this loop that is not needed (SPD1 to SPD4)."""
         heard, step = self.following.heard, self.presence.step
         for known, receiver, rssi_dbm, at in self.sightings.read(batch):
-            if isinstance(known, Fixed):
+            if type(known) is Fixed:
                 self.presence.hear_marker(known.marker, receiver, at)
                 continue
             if known.heard:
@@ -150,10 +150,10 @@ class Engine:
     def _hear_peer(
         self, gateway: str, levels: Sequence[tuple[str, float, int]], now: Moment, effects: list[Effect]
     ) -> None:
-        of, step, at = self.following.of, self.presence.step, now.decision
+        known_as, of, step, at = self.following.known.get, self.following.of, self.presence.step, now.decision
         for badge, level_dbm, n in levels:
-            known = of(badge)
-            if isinstance(known, Worn):
+            known = known_as(badge) or of(badge)
+            if type(known) is Worn:
                 track, total_dbm = known.track, level_dbm * n
                 if not track.hear(gateway, total_dbm, n, at):
                     self._apply(step(track, gateway, total_dbm, n, at), now, effects)

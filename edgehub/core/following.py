@@ -5,10 +5,12 @@ would otherwise be looked up by badge and by person hangs on the record.
 """
 
 from collections.abc import Callable, Mapping
+from typing import final
 
 from edgehub.core.presence import Track
 
 
+@final
 class Worn:
     """A badge of a guest who may be followed."""
 
@@ -24,6 +26,7 @@ class Worn:
         """How many they are."""
 
 
+@final
 class Fixed:
     """A badge glued to furniture."""
 
@@ -44,28 +47,29 @@ class Following:
         self.heard: list[Worn] = []
         """The badges heard in the current second; whoever hears one for the first time in it, adds it."""
         self._track = track
-        self._known: dict[str, Worn | Fixed] = {}
+        self.known: dict[str, Worn | Fixed] = {}
+        """The records made so far, by badge; `of` makes one more."""
         self._wearers: Mapping[str, str] = {}
         self._markers: Mapping[str, str] = {}
 
     def follow(self, wearers: Mapping[str, str], markers: Mapping[str, str]) -> None:
         """Follow these from now on: badge → guest, and badge → marker."""
         self._wearers, self._markers = wearers, markers
-        self._known = {
+        self.known = {
             badge: worn
-            for badge, worn in self._known.items()
+            for badge, worn in self.known.items()
             if isinstance(worn, Worn) and wearers.get(badge) == worn.track.badge
         }
-        self.heard = [worn for worn in self.heard if worn.badge in self._known]
+        self.heard = [worn for worn in self.heard if worn.badge in self.known]
 
     def of(self, badge: str) -> Worn | Fixed | None:
         """The record of a badge; None of one that does not count."""
-        known = self._known.get(badge)
+        known = self.known.get(badge)
         if known is None:
             if (person := self._wearers.get(badge)) is not None:
-                known = self._known[badge] = Worn(badge, self._track(person))
+                known = self.known[badge] = Worn(badge, self._track(person))
             elif (marker := self._markers.get(badge)) is not None:
-                known = self._known[badge] = Fixed(marker)
+                known = self.known[badge] = Fixed(marker)
         return known
 
     def levels(self) -> list[tuple[str, float, int]]:

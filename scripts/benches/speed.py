@@ -47,7 +47,9 @@ def main() -> int:
         if figures & args.only:
             print(f"… {', '.join(sorted(figures))}", file=sys.stderr)
             rows += [row for row in measure(args.rounds) if row.id in args.only]
-    return report(sorted(rows, key=lambda row: int(row.id[3:])), args.json, bench="speed", rounds=args.rounds, python=interpreter)
+    return report(
+        sorted(rows, key=lambda row: int(row.id[3:])), args.json, bench="speed", rounds=args.rounds, python=interpreter
+    )
 
 
 def _interpreter() -> str:

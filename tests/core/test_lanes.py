@@ -1,10 +1,12 @@
 """Lanes do to every place at once what a loop over the places would do, and no lane touches its neighbour."""
 
+from math import log
+
 from hypothesis import given
 from hypothesis import strategies as st
 
 from edgehub.core.presence import Model, lanes
-from edgehub.core.presence.neighbourhood import EVEN, Neighbourhoods, ease
+from edgehub.core.presence.neighbourhood import EVEN, Neighbourhoods
 from edgehub.core.presence.track import NEWS, Track
 from edgehub.core.venue import Venue, Zone
 
@@ -40,7 +42,7 @@ def test_a_step_is_the_recursion_place_by_place(steps):
 
 def plainly(scores, best, elapsed, row):
     """One step of the recursion: the less a place scores, the better it is."""
-    news, gain = (NEWS, 0) if elapsed <= 1.0 else (min(1024, int(NEWS * elapsed)), int(ease(elapsed) * 1024))
+    news, gain = (NEWS, 0) if elapsed <= 1.0 else (min(1024, int(NEWS * elapsed)), int(min(log(elapsed), 2.5) * 1024))
     costs = lanes.unpack(Neighbourhoods(MODEL).around("pi-0").costs[best], PLACES)
     found = [
         min(score, cost - gain) + (unlikely * news >> 10)

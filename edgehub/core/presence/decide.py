@@ -39,7 +39,7 @@ def _move(track: Track, at: float) -> Iterator[Transition]:
     """Move when another zone leads clearly over the one last said, or over all others when none was."""
     assert track.near is not None
     zone, scores = track.near.zones[track.best], track.zone_scores()
-    if zone is None and (track.live is None or at - track.piece(track.best).since < HOLD_S):
+    if zone is None and (track.live is None or at - track.leader.since < HOLD_S):
         return
     if track.live is not None:
         against = scores.get(track.live, -inf)

@@ -23,7 +23,7 @@ ROUND_ABOVE = 0.5 - QUIETEST_DBM  # added before cutting off: whole dB above the
 MOST_PATTERNS = 2_000  # some 0.3 MB; 12 receivers make twice as many, and nobody hears most of them
 
 EVEN = 4 * lanes.ONE_NAT
-"""What the best place scores: the less the better, and the farthest gap lets no place score less than nothing (`ease`)."""
+"""What the best place scores: the less the better, and the farthest gap lets no place score less than nothing (`track`)."""
 LEAST_NAT = 20.0  # a level is no less likely than e to this: a hundred of them, times the news, stay within a lane
 
 Pattern = tuple[int | str, ...]
@@ -38,9 +38,9 @@ class Neighbourhood:
 
     __slots__ = (
         "_levels",
-        "_lifted",
         "_model",
         "_patterns",
+        "above",
         "audible",
         "base",
         "costs",
@@ -51,6 +51,7 @@ class Neighbourhood:
         "guards",
         "hidden",
         "home",
+        "lifted",
         "ones",
         "places",
         "whole",
@@ -69,6 +70,8 @@ class Neighbourhood:
         """What is left of a lane that was divided by ONE_NAT: its neighbour's remainder stands above."""
         self.even = self.ones * EVEN
         """The scores of a badge that may be anywhere."""
+        self.above = self.guards - self.even
+        """How far scores measured from the best place's, guards still up, stand above those that are kept."""
         costs = [[_cost(here, there) for there in places] for here in places]
         self.costs = tuple(lanes.pack(min(lanes.fixed(cost) + EVEN, lanes.MOST) for cost in row) for row in costs)
         """What a badge scores that has just come from this place to each other; nobody comes from where he is."""
@@ -83,7 +86,8 @@ class Neighbourhood:
         self._patterns: dict[Pattern, int] = {}
         self._levels: dict[str, dict[int, int]] = {name: {} for name in model.receivers}
         """Receiver → level above the quietest, dB → row."""
-        self._lifted: dict[int, tuple[int, ...]] = {}
+        self.lifted: dict[int, tuple[int, ...]] = {}
+        """Guards left standing → their places, as far as somebody asked `places_of`."""
 
     def unlikelihood(self, heard: Mapping[str, Sequence[float]], sent: int) -> int:
         """How unlikely each place makes what was heard, and everybody else's silence: a row. HOT PATH.
@@ -103,10 +107,10 @@ class Neighbourhood:
 
     def places_of(self, guards: int) -> tuple[int, ...]:
         """The places whose guards these are."""
-        found = self._lifted.get(guards)
+        found = self.lifted.get(guards)
         if found is None:
             guarded = lanes.unpack(guards, len(self.places))
-            found = self._lifted[guards] = tuple(place for place, guard in enumerate(guarded) if guard)
+            found = self.lifted[guards] = tuple(place for place, guard in enumerate(guarded) if guard)
         return found
 
     def _pattern(self, sent: int, pattern: Pattern) -> int:
@@ -191,8 +195,3 @@ def _cost(here: Place, there: Place) -> float:
     if here.zone is None:
         return ARRIVE_COST
     return SPOT_COST if here.zone == there.zone else ZONE_COST
-
-
-def ease(elapsed_s: float) -> float:
-    """How much cheaper a change gets when more than a second has passed, nat: chances add up with time."""
-    return min(math.log(elapsed_s), 2.5) if elapsed_s > 1.0 else 0.0

@@ -101,16 +101,14 @@ class Presence:
     def step(self, track: Track, receiver: str, total_dbm: float, n: int, at: float) -> Sequence[Transition]:
         """Take the packets that a step was waiting for, after whatever was due before them. HOT PATH."""
         before = self.advance(at) if self._deadlines and self._deadlines[0][0] <= at else ()
-        sent = track.sent(n, at)
+        sent = track.count(n, at)
         track.due = at + STEP_S
         track.hear(receiver, total_dbm, n, at)
-        track.learn_interval(at)
         track.decider = receiver if n == 1 else ""
         near = self._follow(track, receiver, at)
         track.update(near.unlikelihood(track.heard, min(sent, MOST_SENT)), at)
         # In most steps nothing changes, and nothing has to be said.
-        best = track.best
-        settled = track.arrivals[best] is track.fixed and near.zones[best] == track.live
+        settled = track.leader is track.fixed and near.zones[track.best] == track.live
         after = () if settled else say(track, at)
         track.horizon = at - LAG_S
         self._hearing.acquit(track.heard, at)

@@ -5,16 +5,19 @@ and its *arrival* says since when, and from where: the Viterbi recursion, with s
 so that a year in one zone takes no more room than a minute.
 """
 
-from math import exp, inf
+from math import exp, inf, log
 
 from edgehub.core.presence import lanes
 from edgehub.core.presence.lanes import BITS, LANE, NAT_BITS, ONE_NAT
-from edgehub.core.presence.neighbourhood import EVEN, Neighbourhood, ease
+from edgehub.core.presence.neighbourhood import EVEN, Neighbourhood
 
 # Levels one second apart are no independent news: the same body stands in the same way for several seconds. The
 # log-likelihood of a second counts this much, and of steps further apart in proportion, up to all of it.
 NEWS_PER_S = 0.35
 NEWS = round(NEWS_PER_S * ONE_NAT)
+ALL_NEWS_S = ONE_NAT / NEWS
+# A change gets cheaper when more than a second has passed, for chances add up with time: by log(elapsed), 2.5 at most.
+MOST_EASED, EASED_S = lanes.fixed(2.5), exp(2.5)
 # Frames in 5 to 10 s are a sticker's, each second or faster a badge's: the first guess lies between.
 FIRST_INTERVAL_S, INTERVAL_MEMORY = 3.0, 16
 SHORTEST_LEAVE_S, LONGEST_LEAVE_S = 10.0, 60.0
@@ -31,6 +34,9 @@ class Segment:
         self.since = since
         self.before = before
 
+
+NOWHERE = Segment(None, -inf, None)
+"""Of a badge that is gone."""
 
 Arrival = Segment | tuple[float, Segment | None]
 """How a history came to its place: a piece of its own, or only (since, piece before), as long as nobody asked for it.
@@ -49,7 +55,6 @@ class Track:
         "badge",
         "beat_s",
         "best",
-        "counted",
         "decider",
         "due",
         "fixed",
@@ -58,6 +63,7 @@ class Track:
         "horizon",
         "interval_s",
         "last",
+        "leader",
         "live",
         "near",
         "scores",
@@ -77,8 +83,10 @@ class Track:
         self.scores = 0
         """Lanes by place: EVEN for the best, and by how much the log-probability of the others is less."""
         self.arrivals: list[Arrival] = []
-        """By place; of the best one always a Segment."""
+        """By place."""
         self.best = 0
+        self.leader = NOWHERE
+        """The newest piece of the best history of all: how it came to the best place."""
         self.since = -inf
         """When it was heard first after being gone."""
         self.live: str | None = None
@@ -95,7 +103,6 @@ class Track:
         """How often the badge sends, as far as it is heard well: the lower fifth of the gaps between packets."""
         self.decider = ""
         """The receiver whose packet the last step did not wait for the other receivers' copies of."""
-        self.counted = 0
         self.audit_due = -inf
         """When it may be asked what it says about the receivers."""
         self.searched = False
@@ -122,18 +129,19 @@ class Track:
         self.scores = near.even
         self.arrivals = [(at, None)] * len(near.places)
         self.live, self.fixed, self.stay, self.horizon = None, None, None, -inf
-        self._lead(0)
+        self.best, self.leader = 0, self.piece(0)
 
     def end(self) -> None:
         """The badge is gone; how often it sends is still known when it comes back."""
-        self.near, self.scores, self.arrivals, self.heard = None, 0, [], {}
+        self.near, self.scores, self.arrivals, self.heard, self.leader = None, 0, [], {}, NOWHERE
         self.live = self.fixed = self.stay = self.armed = None
 
-    def sent(self, n: int, at: float) -> int:
-        """How many packets of the step every receiver had a chance to hear, before the one that came just now.
+    def count(self, n: int, at: float) -> int:
+        """How many packets of the step every receiver had a chance to hear, before the one that came just now. HOT PATH.
 
         The others' copies of that one are still to come; those of the packet that decided the step before came since.
         While some receiver is deaf, the packets that nobody heard count too: they were sent where only that one hears.
+        From those that somebody did hear it learns how often the badge is heard.
         """
         decider, heard = self.decider, self.heard
         counted = 1 if decider and decider not in heard else 0
@@ -143,24 +151,16 @@ class Track:
                 counted = int(caught)
         if 1 < n > counted:
             counted = n
-        self.counted = counted
-        elapsed = at - self.stepped
-        if self.near is None or not self.near.hidden or elapsed < GAP_S:
-            return counted
-        return max(counted, int(elapsed / self.beat_s))
-
-    def learn_interval(self, at: float) -> None:
-        """Learn how often this badge is heard from the packets counted since the last step.
-
-        A badge that comes back after less than the longest leave time was not gone: it sends seldom.
-        """
-        elapsed = at - self.stepped
-        if 0.0 < elapsed <= LONGEST_LEAVE_S:
-            gap = elapsed / (self.counted or 1)
+        sent, elapsed = counted, at - self.stepped
+        if elapsed >= GAP_S and self.near is not None and self.near.hidden:
+            sent = max(counted, int(elapsed / self.beat_s))
+        if 0.0 < elapsed <= LONGEST_LEAVE_S:  # back after less than the longest leave time: it was not gone
+            gap = elapsed / (counted or 1)
             if self.gaps < INTERVAL_MEMORY:
                 self.gaps += 1
             self.interval_s += (gap - self.interval_s) / self.gaps
             self.beat_s *= 1.02 if gap > self.beat_s else 0.92
+        return sent
 
     @property
     def leave_s(self) -> float:
@@ -171,37 +171,34 @@ class Track:
 
     def update(self, unlikelihood: int, at: float) -> None:
         """One step of the recursion: stay, or come from the best place so far; then weigh the news. HOT PATH."""
-        near, elapsed, scores = self.near, at - self.stepped, self.scores
+        near, elapsed, scores, best = self.near, at - self.stepped, self.scores, self.best
         assert near is not None
-        guards, moved, news = near.guards, near.costs[self.best], NEWS
+        guards, moved, news = near.guards, near.costs[best], NEWS
         if elapsed > 1.0:
-            news = min(ONE_NAT, int(NEWS * elapsed))
-            moved -= near.ones * int(ease(elapsed) * ONE_NAT)
+            news = int(NEWS * elapsed) if elapsed < ALL_NEWS_S else ONE_NAT
+            moved -= near.ones * int(ONE_NAT * log(elapsed) if elapsed < EASED_S else MOST_EASED)
         lifted = ((scores | guards) - moved) & guards  # of the two ways to be here, to have just come is the better one
         if lifted:
             scores ^= (scores ^ moved) & (lifted - (lifted >> BITS - 1))
-            arrivals, arrival = self.arrivals, (self.stepped, self.piece(self.best))
-            for place in near.places_of(lifted):
+            arrivals, arrival = self.arrivals, (self.stepped, self.leader)
+            for place in near.lifted.get(lifted) or near.places_of(lifted):
                 arrivals[place] = arrival
         self.stepped = at
-        self._compare(scores + ((unlikelihood * news >> NAT_BITS) & near.whole))
+        scores += (unlikelihood * news >> NAT_BITS) & near.whole
+        against = (scores | guards) - (scores >> BITS * best & LANE) * near.ones
+        if against & guards == guards:
+            self.scores = against - near.above
+        else:
+            self._follow_best(scores)
 
-    def _compare(self, scores: int) -> None:
-        """Take scores, whichever is the best now."""
+    def _follow_best(self, scores: int) -> None:
+        """Take scores of which another place than the best so far may have the least."""
         near = self.near
         assert near is not None
-        guards = near.guards
-        against = (scores | guards) - (scores >> BITS * self.best & LANE) * near.ones
-        if against & guards != guards:  # one is better than the best so far
-            found = lanes.unpack(scores, len(near.places))
-            best = found.index(min(found))
-            against = (scores | guards) - found[best] * near.ones
-            self._lead(best)
-        self.scores = against - guards + near.even
-
-    def _lead(self, best: int) -> None:
-        self.best = best
-        self.piece(best)
+        found = lanes.unpack(scores, len(near.places))
+        self.best = found.index(min(found))
+        self.leader = self.piece(self.best)
+        self.scores = (scores | near.guards) - found[self.best] * near.ones - near.above
 
     def piece(self, place: int) -> Segment:
         """The newest piece of the best history that ends in a place."""
@@ -224,12 +221,11 @@ class Track:
             for place, both in sorted(held.items(), key=lambda item: -item[1][0])
             if place.zone is not None
         }
-        newcomer = (EVEN + lanes.fixed(near.farthest), (self.stepped, pieces[self.best]))
+        newcomer = (EVEN + lanes.fixed(near.farthest), (self.stepped, self.leader))
         found = [held.get(place) or by_zone.get(place.zone or "") or newcomer for place in near.places]
         self.near = near
         self.arrivals = [arrival for _, arrival in found]
-        self._lead(0)
-        self._compare(lanes.pack(score for score, _ in found))
+        self._follow_best(lanes.pack(score for score, _ in found))
 
     def loudest(self) -> str:
         """The receiver that heard the badge loudest since the last step."""
@@ -258,7 +254,7 @@ class Track:
         assert self.near is not None
         zones = self.near.zones
         if zones[self.best] is None or zones[self.best] == self.live or self.live is None:
-            return self.piece(self.best)
+            return self.leader
         lit = [(score, place) for place, score in enumerate(self.relative()) if zones[place] == self.live]
         return self.piece(max(lit)[1] if lit else self.best)
 
