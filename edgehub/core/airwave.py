@@ -13,7 +13,7 @@ advertising payload, so what a real radio would have to parse is parsed here too
 import json
 import math
 from struct import Struct
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from edgehub.core.advert import COMPANY_SLOTS, Advertisement
 from edgehub.core.data import dataclass
@@ -23,7 +23,11 @@ VERSION: Final = 1
 MAX_LINE_BYTES: Final = 4096
 """A longer opening line is not ours."""
 
+Payloads = tuple[tuple[int, bytes], ...]
+Kept = TypeVar("Kept")
+
 _HEADER: Final = Struct("<dbB6sB")
+_new: Final = tuple.__new__  # a named tuple's own goes through Python
 # A cache smaller than the crowd costs more than none (speed.md), so these hold some 2,000 badges with four frames
 # each. Phones rotate their addresses, so a full cache is dropped whole rather than kept for ever.
 _MAX_CACHED: Final = 8192
@@ -104,7 +108,7 @@ def advertising_data(payloads: tuple[tuple[int, bytes], ...], flags: int = 0x06)
     return b"".join(parts)
 
 
-def payloads(advertising: bytes) -> tuple[tuple[int, bytes], ...]:
+def payloads(advertising: bytes) -> Payloads:
     """Return the structures edgehub reads as ``(slot, bytes)`` in the order of the packet."""
     return tuple(structures(advertising))
 
@@ -117,14 +121,15 @@ class Decoder:
         """Records read, with or without something for us."""
         self._receiver = receiver
         self._rest = b""
-        self._addresses: dict[bytes, str] = {}
-        self._payloads: dict[bytes, tuple[tuple[int, bytes], ...]] = {}
+        self._last: dict[bytes, tuple[str, bytes, Payloads]] = {}
+        """Address → its name, and its last packet."""
+        self._payloads: dict[bytes, Payloads] = {}
 
     def feed(self, chunk: bytes) -> list[Advertisement]:
         """Return the advertisements completed by ``chunk``; raises AirwaveError when the stream is not ours."""
         # One loop without calls: 20,000 records a second pass here.
         buffer = self._rest + chunk if self._rest else chunk
-        receiver, addresses, known = self._receiver, self._addresses, self._payloads
+        receiver, last = self._receiver, self._last
         unpack, header_size = _HEADER.unpack_from, _HEADER.size
         out: list[Advertisement] = []
         start, end, heard = 0, len(buffer) - header_size, 0
@@ -140,25 +145,28 @@ class Decoder:
             start = body + length
             heard += 1
             advertising = buffer[body:start]
-            if (found := known.get(advertising)) is None:
-                found = self._split(advertising)
-            if found:
-                out.append(Advertisement(receiver, addresses.get(raw) or self._name(raw), rssi_dbm, at, found))
+            sender = last.get(raw)
+            if sender is None or sender[1] != advertising:
+                sender = self._look(raw, advertising)
+            if found := sender[2]:
+                out.append(_new(Advertisement, (receiver, sender[0], rssi_dbm, at, found)))
         self._rest = buffer[start:]
         self.heard += heard
         return out
 
-    def _split(self, advertising: bytes) -> tuple[tuple[int, bytes], ...]:
-        if len(self._payloads) >= _MAX_CACHED:
-            self._payloads.clear()
-        found = self._payloads[advertising] = payloads(advertising)
-        return found
+    def _look(self, raw: bytes, advertising: bytes) -> tuple[str, bytes, Payloads]:
+        """Remember another packet of an address, which may have sent it before."""
+        if (found := self._payloads.get(advertising)) is None:
+            found = _keep(self._payloads, advertising, payloads(advertising))
+        before = self._last.get(raw)
+        return _keep(self._last, raw, (before[0] if before else raw.hex(":").upper(), advertising, found))
 
-    def _name(self, raw: bytes) -> str:
-        if len(self._addresses) >= _MAX_CACHED:
-            self._addresses.clear()
-        name = self._addresses[raw] = raw.hex(":").upper()
-        return name
+
+def _keep(cache: dict[bytes, Kept], key: bytes, value: Kept) -> Kept:
+    if len(cache) >= _MAX_CACHED:
+        cache.clear()
+    cache[key] = value
+    return value
 
 
 def _line(fields: dict[str, Any]) -> bytes:

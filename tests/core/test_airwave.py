@@ -159,5 +159,5 @@ def test_memory_is_bounded_whatever_rotates():
     for i in range(20_000):
         body = airwave.advertising_data(((APPLE, i.to_bytes(4, "big")),))
         decoder.feed(airwave.pack_record(0.0, -60, i.to_bytes(6, "big"), body))
-    assert len(decoder._addresses) <= 8192
+    assert len(decoder._last) <= 8192
     assert len(decoder._payloads) <= 8192

@@ -56,23 +56,15 @@ def structures(advert: bytes) -> Iterator[tuple[int, bytes]]:
 
     A length of zero ends the advert. A structure that runs over the end is not used; what stands before stays good.
     """
-    start = 0
-    while start < len(advert) and (length := advert[start]):
+    start, size = 0, len(advert)
+    while start < size and (length := advert[start]):
         end = start + 1 + length
-        if end > len(advert):
+        if end > size:
             return
-        slot = _slot(advert[start + 1 : end])
-        if slot is not None:
+        slots = SLOTS.get(advert[start + 1])
+        if slots and length >= 3 and (slot := advert[start + 2] | advert[start + 3] << 8) in slots:
             yield slot, advert[start + 4 : end]
         start = end
-
-
-def _slot(structure: bytes) -> int | None:
-    """Which structure this is; None for all that edgehub does not read."""
-    if len(structure) < 3:
-        return None
-    number = int.from_bytes(structure[1:3], "little")
-    return number if number in SLOTS.get(structure[0], ()) else None
 
 
 def malformed(slot: int, payload: bytes) -> str | None:
