@@ -33,6 +33,8 @@ from edgehub.core.wire import (
 )
 from edgehub.core.wire.envelope import MAX_BATCH, MAX_ENVELOPE, MAX_EVENTS, batch, draft, partition_of, place
 from edgehub.core.wire.events import CATALOGUE, SHEDDING_ORDER, VisitLeft, body_dict
+from edgehub.core.wire.messages import Level, Levels
+from edgehub.core.wire.shapes import Many, shape_of
 from edgehub.core.wire.topics import a_name
 
 EPOCH = Epoch(3, "0123456789abcdef")
@@ -282,3 +284,29 @@ def test_a_person_stays_in_one_partition(person: str, partitions: int) -> None:
     """Workers can own partitions: a person's events are all in one, impersonal ones in the first."""
     assert partition_of(person, partitions) == partition_of(person, partitions) < partitions
     assert partition_of(None, partitions) == 0
+
+
+LEVEL_PARTS = [
+    st.one_of(st.text(max_size=3), st.just("k" * 128), st.just("k" * 129), st.none(), st.integers(0, 9)),
+    st.one_of(st.floats(allow_nan=False, allow_infinity=False), st.integers(-9, 9), st.booleans(), st.text(max_size=1)),
+    st.one_of(st.integers(-1, 3), st.sampled_from([2**53 - 1, 2**53]), st.booleans(), st.floats(0, 3)),
+]
+USUAL = st.tuples(st.text(min_size=1, max_size=9), st.floats(-99, -30), st.integers(1, 50)).map(list)
+LEVEL_ROWS = st.one_of(
+    USUAL, st.tuples(*LEVEL_PARTS).map(list), st.lists(st.integers(), max_size=4), st.text(max_size=3)
+)
+
+
+@given(
+    st.one_of(st.lists(USUAL), st.lists(LEVEL_ROWS, max_size=4), st.dictionaries(st.text(max_size=3), USUAL), st.none())
+)
+def test_levels_read_in_one_pass_are_what_any_array_is(value: Any) -> None:
+    """The quick way gives what the general one gives: the same levels of the same types, or the same complaint."""
+
+    def outcome(shape: Many) -> str:
+        try:
+            return repr(shape.read(value, "levels"))
+        except WireError as error:
+            return f"refused: {error}"
+
+    assert outcome(Levels(shape_of(Level), 3)) == outcome(Many(shape_of(Level), 3))
