@@ -7,6 +7,7 @@ same way (radio.md).
 
 import asyncio
 import logging
+import time
 from typing import Any, Final
 
 from bleak import BleakScanner
@@ -21,6 +22,7 @@ from edgehub.gateway.radio_state import Condition, Listener
 
 RSSI_FLOOR_DBM: Final = -100
 """Nothing weaker says where a badge is. BlueZ drops it only if every program that scans asks so; we drop it anyway."""
+_new: Final = tuple.__new__  # a named tuple's own goes through Python
 _SLOT_OF_UUID: Final = {f"0000{slot:04x}-0000-1000-8000-00805f9b34fb": slot for slot in SERVICE_SLOTS}
 
 # bleak warns that "the D-Bus connection was lost" whenever we close it on purpose; a real loss we report ourselves.
@@ -39,7 +41,6 @@ class Ear:
         """When anything that carried data was last heard; empty adverts are no sign of life."""
         self._receiver = receiver
         self._deliver = listener.deliver
-        self._now = asyncio.get_running_loop().time
 
     def hear(self, device: BLEDevice, data: AdvertisementData) -> None:
         """Take one callback; it must cost next to nothing beside what bleak spends on it (SPD3)."""
@@ -53,11 +54,11 @@ class Ear:
                 found += ((slot, payload),)
         self.adverts += 1
         if found or manufacturer or service:
-            self.heard_at = at = self._now()
+            self.heard_at = at = time.monotonic()  # what the loop's time is, without asking the loop
             if found:
                 rssi_dbm = data.rssi
                 if rssi_dbm.__class__ is int and rssi_dbm >= RSSI_FLOOR_DBM:
-                    self._deliver((Advertisement(self._receiver, device.address, rssi_dbm, at, found),))
+                    self._deliver((_new(Advertisement, (self._receiver, device.address, rssi_dbm, at, found)),))
                 else:
                     self.dropped += 1
 
