@@ -26,7 +26,7 @@ from edgehub.config.learned import Learned, load_learned, save_learned
 from edgehub.config.loading import Config, load, state_directory
 from edgehub.config.problems import ConfigError, Mark, Problem
 from edgehub.config.registration import Registrant, Registration, read_registration
-from edgehub.config.secrets import exposed
+from edgehub.config.secrets import exposed, refuse_exposed
 from edgehub.config.venue import load_venue
 
 __all__ = [
@@ -52,6 +52,7 @@ __all__ = [
     "load_learned",
     "load_venue",
     "read_registration",
+    "refuse_exposed",
     "save_learned",
     "state_directory",
     "topic_name",

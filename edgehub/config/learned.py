@@ -1,6 +1,5 @@
 """learned.yaml: what edgehub found out by itself. Written by machines, kept in the state folder, never staff's work."""
 
-import os
 from collections.abc import Mapping
 from dataclasses import field
 from pathlib import Path
@@ -10,6 +9,7 @@ from edgehub.config import yaml
 from edgehub.config.nodes import plain
 from edgehub.config.problems import START, ConfigError, Mark, Mistake, Problem
 from edgehub.core.data import dataclass
+from edgehub.durable import replace_file
 
 FILE: Final = "learned.yaml"
 VERSION: Final = 1
@@ -52,17 +52,7 @@ def save_learned(path: Path | str, learned: Learned) -> None:
     path = path / FILE if path.is_dir() else path
     parts = {"survey": learned.survey, "plan": learned.plan, "bridges": learned.bridges}
     data = {"version": VERSION, **{name: part for name, part in parts.items() if part}}
-    beside = path.with_name(f".{path.name}.new")
-    with beside.open("w", encoding="utf-8") as file:
-        file.write(_HEAD + yaml.dump(data))
-        file.flush()
-        os.fsync(file.fileno())
-    beside.replace(path)
-    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(folder)  # the rename itself must survive a power cut too
-    finally:
-        os.close(folder)
+    replace_file(path, _HEAD + yaml.dump(data))
 
 
 def _learned(data: Any) -> Learned:

@@ -95,6 +95,17 @@ def exposed(path: Path) -> str | None:
     return f"mode {mode:03o}" if mode & 0o077 else None
 
 
+def refuse_exposed(path: Path) -> None:
+    """Do not use a file that holds a secret and is no secret.
+
+    Raises:
+        PermissionError: others than its owner may read it; says what to do.
+        OSError: it is not there, or in a folder that is closed to us.
+    """
+    if mode := exposed(path):
+        raise PermissionError(f"others on this machine may read {path} ({mode}); run: chmod 600 {path}")
+
+
 def _refuse_readable(path: Path) -> None:
     try:
         mode = exposed(path)

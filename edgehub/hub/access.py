@@ -13,6 +13,7 @@ from pathlib import Path
 import structlog
 
 from edgehub.config.secrets import exposed
+from edgehub.durable import replace_file
 from edgehub.web.secrecy import hash_password, new_token, same, token_digest
 
 log = structlog.get_logger("edgehub.hub")
@@ -101,25 +102,7 @@ def read_access(path: Path) -> Access:
 def write_access(path: Path, access: Access) -> None:
     """Write the file, whole or not at all, readable by its owner alone. Raises OSError."""
     sealed = access if access.seal else replace(access, seal=new_token())
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            json.dump(asdict(sealed), file, indent=1)
-            file.flush()
-            os.fsync(file.fileno())
-        _same_owner(beside, path)
-        beside.replace(path)
-    except BaseException:
-        beside.unlink(missing_ok=True)
-        raise
-
-
-def _same_owner(beside: Path, path: Path) -> None:
-    """Root adds a user, and the hub, which is not root, must read the file: it belongs to whom the folder belongs."""
-    if os.geteuid() == 0:
-        owner = path.parent.stat()
-        os.chown(beside, owner.st_uid, owner.st_gid)
+    replace_file(path, json.dumps(asdict(sealed), indent=1), private=True)
 
 
 class AccessFile:

@@ -3,7 +3,7 @@
 import ssl
 from pathlib import Path
 
-from edgehub.config import MqttSettings, exposed
+from edgehub.config import MqttSettings, refuse_exposed
 
 
 class _Socket(ssl.SSLSocket):
@@ -26,9 +26,7 @@ def tls_context(settings: MqttSettings) -> ssl.SSLContext:
     context = ssl.create_default_context(cafile=settings.ca)
     context.sslsocket_class = _Socket
     if settings.cert is not None:
-        if settings.key is not None and (mode := exposed(Path(settings.key))):
-            raise PermissionError(
-                f"others on this machine may read {settings.key} ({mode}); run: chmod 600 {settings.key}"
-            )
+        if settings.key is not None:
+            refuse_exposed(Path(settings.key))
         context.load_cert_chain(settings.cert, settings.key)
     return context

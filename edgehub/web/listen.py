@@ -5,7 +5,7 @@ import ssl
 from dataclasses import dataclass
 from pathlib import Path
 
-from edgehub.config import exposed
+from edgehub.config import refuse_exposed
 
 ANY = frozenset({"0.0.0.0", "::"})  # noqa: S104  # named here to be warned of
 
@@ -51,8 +51,8 @@ class Listen:
         """For the server. Raises OSError, with the file's name, when certificate or key cannot be used."""
         if self.cert is None:
             return None
-        if self.key is not None and (mode := exposed(self.key)):
-            raise PermissionError(f"others on this machine may read {self.key} ({mode}); run: chmod 600 {self.key}")
+        if self.key is not None:
+            refuse_exposed(self.key)
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         context.load_cert_chain(self.cert, self.key)

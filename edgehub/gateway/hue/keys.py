@@ -2,13 +2,13 @@
 
 import json
 import os
-import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict, field
 from pathlib import Path
 from typing import Any, Final
 
 from edgehub.core.data import dataclass
+from edgehub.durable import replace_file
 from edgehub.gateway.hue.errors import KeyFileError, NotPaired
 
 NAME: Final = "hue-keys.json"
@@ -70,34 +70,8 @@ class KeyFile:
 
     def _replace(self, content: Mapping[str, Any]) -> None:
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=self.path.parent, prefix=".hue-keys-")  # 0600 from the first moment
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
-                json.dump(content, file, indent=2)
-                file.flush()
-                _give(file.fileno(), self.path.parent)
-                os.fsync(file.fileno())
-            Path(name).replace(self.path)
-        except BaseException:
-            Path(name).unlink(missing_ok=True)
-            raise
-        _sync_directory(self.path.parent)
+        replace_file(self.path, json.dumps(content, indent=2), private=True)
 
     def _refuse_if_readable(self, mode: int) -> None:
         if mode & 0o077:
             raise KeyFileError(f"{self.path} can be read by others (mode {mode & 0o777:o}): run chmod 600 {self.path}")
-
-
-def _give(file: int, directory: Path) -> None:
-    """Give a file to the owner of its directory: `sudo edgehub hue pair` writes for the service, which is not root."""
-    if os.geteuid() == 0:
-        owner = directory.stat()
-        os.fchown(file, owner.st_uid, owner.st_gid)
-
-
-def _sync_directory(path: Path) -> None:
-    directory = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(directory)
-    finally:
-        os.close(directory)

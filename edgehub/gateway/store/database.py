@@ -13,7 +13,8 @@ from typing import Any, Self
 import aiosqlite
 
 from edgehub.core.statements import named_statements
-from edgehub.gateway.store.files import close_to_others, holds, sync_directory
+from edgehub.durable import sync_directory
+from edgehub.gateway.store.files import close_to_others, holds
 
 PAGE_BYTES = 4096
 CACHE_KIB = 256

@@ -1,10 +1,11 @@
 """The files of a database: itself, its write-ahead log and the shared memory of that; they go together."""
 
 import mmap
-import os
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
+
+from edgehub.durable import sync_directory
 
 
 def parts(path: Path) -> Iterator[Path]:
@@ -41,15 +42,6 @@ def holds(path: Path, needles: Sequence[bytes]) -> bool:
     """Tell whether any of these is anywhere in a file."""
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
         return any(data.find(needle) >= 0 for needle in needles)
-
-
-def sync_directory(directory: Path) -> None:
-    """Make a new or renamed name survive the power."""
-    handle = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def _aside(path: Path) -> Path:

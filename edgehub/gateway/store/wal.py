@@ -14,7 +14,7 @@ from pathlib import Path
 from struct import Struct
 
 from edgehub.core.data import dataclass
-from edgehub.gateway.store.files import sync_directory
+from edgehub.durable import sync_directory
 
 _HEADER = Struct(">IIIIIIII")
 _FRAME = Struct(">IIIIII")
