@@ -29,18 +29,15 @@ from edgehub.gateway.store.repair import Repair
 from edgehub.gateway.store.room import Room
 from edgehub.gateway.store.shedding import Shedding
 from edgehub.gateway.store.tally import Stats, Tally
+from edgehub.gateway.store.tray import Tray
 from edgehub.gateway.store.window import Window
 
 COMMIT_EVERY_S = 0.3
 """At most 3.3 commits a second: an SD card takes 5 to 30 ms for each, and wears."""
-MARKS_WAIT_S = 2.0
-"""Acknowledgements ride in the next commit of events; alone, they wait this long. Lost, they cost a resend."""
 RETRY_S = (0.5, 1.0, 2.0, 5.0)
 """Waits after failed commits; the last repeats."""
 READ_AGAIN_S = 5.0
 """After rows could not be read, whoever waits for news is woken."""
-MOST_WAITING = 20_000
-"""Events kept in memory while the disk refuses: some 10 MB. More are refused and counted."""
 UNKNOWN_EPOCH = Epoch(0, "0" * 16)
 """Until the journal could be opened."""
 
@@ -67,12 +64,10 @@ class Journal:
         self._window = Window(self._database, self._shedding)
         self.contents = Contents(self._database)
         self.tally = Tally(self._database)
+        self._tray = Tray(self.tally)
         self._room = Room(self._database, self._shedding, self.tally, self._reports)
         self._sequences: Sequences | None = None
         self._marks = Marks()
-        self._batch = Batch()
-        self._wake = asyncio.Event()
-        self._marks_due: asyncio.TimerHandle | None = None
         self._stop = asyncio.Event()
         self.recovered: Recovered | None = None
         self.failing: str | None = None
@@ -94,10 +89,9 @@ class Journal:
     async def __aexit__(self, *_: object) -> None:
         """Write down what waits; a disk that refuses then gets one more try and no more."""
         self._stop.set()
-        self._wake.set()
+        self._tray.close()
         await self._writer
-        if self._marks_due is not None:
-            self._marks_due.cancel()
+        self._tray.give_up()
         await self._database.close()
 
     @property
@@ -162,48 +156,26 @@ class Journal:
         Raises WireError for an event that cannot be sent.
         """
         drafts = [Draft.of(event, self._partitions, self.eraser.erased) for event in events]
-        future = asyncio.get_running_loop().create_future()
-        if len(self._batch.drafts) + len(drafts) > MOST_WAITING or self._stop.is_set():
-            self.tally.refused += len(drafts)
-            future.set_result(False)
-            return future
-        self._batch.drafts += drafts
-        self._batch.visits += self.eraser.sifted(visits)
-        self._batch.futures.append(future)
-        self._wake.set()
-        return future
+        return self._tray.put(drafts, self.eraser.sifted(visits))
 
     def acknowledge(self, ack: Ack) -> None:
         """Mark what the hub has, with the next commit. The newest of an epoch and partition tells all."""
-        self._batch.marks[ack.epoch.nonce, ack.partition] = ack
-        if self._marks_due is None:
-            self._marks_due = asyncio.get_running_loop().call_later(MARKS_WAIT_S, self._wake.set)
+        self._tray.mark(ack)
 
     def unacknowledge(self, ack: Ack) -> asyncio.Future[bool]:
         """What the hub does not have any more waits again once the future is done."""
-        self._batch.unmarks[ack.epoch.nonce, ack.partition] = ack
-        self._batch.marks[ack.epoch.nonce, ack.partition] = ack
-        return self.record([])
+        return self._tray.unmark(ack)
 
     def set_aside(self, row: OutboxRow) -> None:
         """Give up an event that no hub takes: it is kept here, and the hub is told that it will not come."""
-        self._batch.aside.append(row)
-        self._wake.set()
+        self._tray.set_aside(row)
 
     async def _write(self) -> None:
         await self._become_ready()
         if self._sequences is None:
-            self._batch.resolve(kept=False)
+            self._tray.give_up()
             return
-        while not (self._stop.is_set() and self._batch.is_empty):
-            await self._wake.wait()
-            self._wake.clear()
-            if self._batch.is_empty:
-                continue
-            batch, self._batch = self._batch, Batch()
-            if self._marks_due is not None:
-                self._marks_due.cancel()
-                self._marks_due = None
+        while (batch := await self._tray.take()) is not None:
             await self._commit(batch)
             await self._pause(COMMIT_EVERY_S)
 
@@ -311,7 +283,7 @@ class Journal:
 
     def stats(self) -> Stats:
         """Counters since the start."""
-        return self.tally.stats(len(self._batch.drafts))
+        return self.tally.stats(self._tray.waiting)
 
 
 def _retry_s(failures: int) -> float:
