@@ -19,8 +19,6 @@ from edgehub.core.events import (
     Moment,
     PeerHeard,
     ProfilesChanged,
-    PublishLevels,
-    PublishOccupancy,
     Record,
     ShowWish,
     Ticked,
@@ -35,14 +33,10 @@ from edgehub.core.profile import Profile, Profiles
 from edgehub.core.reporter import Reporter
 from edgehub.core.sightings import Sightings
 from edgehub.core.speaker import Speakers, gateway_of
+from edgehub.core.telling import Telling
 from edgehub.core.venue import Venue
 from edgehub.core.visit import Visit
 from edgehub.core.wire import events as wire
-
-SECOND_S = 1.0
-"""Neighbours hear of our levels once a second (wire.md), and occupancy is published no faster."""
-UNKNOWN_EVERY_S = 300.0
-"""How often the number of unknown badges is reported, if there were any."""
 
 MOST_MARGIN = 99.0
 """Log-odds beyond this say no more, and a venue of one zone has an infinite margin, which JSON has no word for."""
@@ -78,10 +72,8 @@ class Engine:
         self.greeter = Greeter(lighting, self.guests.colour)
         self.following = Following(self.presence.track)
         self.sightings: Sightings[Worn | Fixed] = Sightings(venue.badges, self.following.of)
+        self.telling = Telling(self.following, self.reporter, self.sightings)
         self._venue = venue
-        self._occupancy: dict[str, int] = {}
-        self._next_second = self._next_unknown = 0.0
-        self._unknown_told = 0
         self._spoken: tuple[frozenset[str], frozenset[str]] | None = None
         """The zones we speak for, and those others do."""
         self._enrol()
@@ -124,8 +116,7 @@ class Engine:
 
     def next_deadline(self) -> tuple[float | None, float | None]:
         """When to call again at the latest: (decision time, real time); None where nothing is due."""
-        seconds = self._next_second if self.following.heard else None
-        deadlines = (self.presence.next_deadline(), self.reporter.visits.next_deadline(), seconds)
+        deadlines = (self.presence.next_deadline(), self.reporter.visits.next_deadline(), self.telling.next_deadline())
         return min((at for at in deadlines if at is not None), default=None), self.greeter.lighting.next_deadline()
 
     # --- hearing
@@ -163,8 +154,7 @@ class Engine:
     def _advance(self, now: Moment, effects: list[Effect]) -> None:
         self._apply(self.presence.advance(now.decision), now, effects)
         effects += self.reporter.report(self.reporter.visits.advance(now.decision), now)
-        if now.decision >= self._next_second:
-            self._next_second = now.decision + SECOND_S
+        if self.telling.begin(now.decision):
             self._tell(now, effects)
         lighting = self.greeter.lighting
         effects.extend(ShowWish(wish) for wish in lighting.advance(now.real))
@@ -200,29 +190,16 @@ class Engine:
     # --- telling, once a second
 
     def _tell(self, now: Moment, effects: list[Effect]) -> None:
-        if self.following.heard:
-            effects.append(PublishLevels(self.following.levels()))
+        effects += self.telling.levels()
         self._suspect(now, effects)
-        occupancy = self.reporter.occupancy()
-        effects.extend(PublishOccupancy(zone, n) for zone, n in occupancy.items() if self._occupancy.get(zone) != n)
-        gone = self._occupancy.keys() - self._venue.zones.keys()
-        effects.extend(PublishOccupancy(zone, 0) for zone in sorted(gone))  # a zone taken out holds nobody
-        self._occupancy = occupancy
-        if now.decision >= self._next_unknown:
-            self._next_unknown = now.decision + UNKNOWN_EVERY_S
-            self._tell_unknown(now, effects)
+        effects += self.telling.occupancy(self._venue.zones)
+        effects += self.telling.unknown(now)
 
     def _suspect(self, now: Moment, effects: list[Effect]) -> None:
         """A receiver that misses what its neighbours hear, or its marker, does not speak for its zones."""
         if self.presence.suspects != self.speakers.suspects:
             self.speakers.suspects = self.presence.suspects
             self._change_speakers(now, effects)
-
-    def _tell_unknown(self, now: Moment, effects: list[Effect]) -> None:
-        fresh = self.sightings.unknown - self._unknown_told
-        if fresh:
-            self._unknown_told += fresh
-            effects.append(Record(wire.BadgeUnknownCount(count=fresh), None, now.decision))
 
     # --- changes
 
