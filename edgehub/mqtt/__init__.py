@@ -27,8 +27,10 @@ from edgehub.mqtt.link import (
     Subscribed,
     Welcomed,
     Will,
+    refusal,
+    words,
 )
-from edgehub.mqtt.reasons import refusal, turned_away, words
+from edgehub.mqtt.reasons import turned_away
 
 __all__ = ["KEEPALIVE_S", "MOST_UNREAD", "Connected", "Happening", "Lost", "Message", "Mqtt", "Will"]
 

@@ -1,6 +1,7 @@
 """One connection to a broker, from the first packet to the end of paho's thread.
 
 paho's thread does the network; its callbacks do one thing, hop to the loop. What they report are the dataclasses here.
+The only module that knows paho.
 """
 
 import asyncio
@@ -17,7 +18,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 
 from edgehub.config import MqttSettings
 from edgehub.core.data import dataclass
-from edgehub.mqtt.reasons import describe, words
+from edgehub.mqtt.reasons import describe
 from edgehub.mqtt.tls import tls_context
 
 KEEPALIVE_S = 15
@@ -209,3 +210,15 @@ def _properties(packet: int, **values: Any) -> Properties:
     for name, value in values.items():
         setattr(properties, name, value)
     return properties
+
+
+def words(reason: ReasonCode) -> str:
+    """What the broker said."""
+    if reason == "Unspecified error":  # paho's word for a connection that ended without one
+        return "the connection broke"
+    return str(reason).lower().replace("authorized", "authorised")
+
+
+def refusal(puback: int) -> str:
+    """Why a publish was refused, by the number of its answer."""
+    return words(ReasonCode(PacketTypes.PUBACK, identifier=puback))

@@ -1,24 +1,9 @@
-"""Why there is no connection, or the broker refuses something: in words for a person."""
+"""Why there is no connection: in words for a person."""
 
 import socket
 import ssl
 
-from paho.mqtt.packettypes import PacketTypes
-from paho.mqtt.reasoncodes import ReasonCode
-
 from edgehub.config import MqttSettings
-
-
-def words(reason: ReasonCode) -> str:
-    """What the broker said."""
-    if reason == "Unspecified error":  # paho's word for a connection that ended without one
-        return "the connection broke"
-    return str(reason).lower().replace("authorized", "authorised")
-
-
-def refusal(puback: int) -> str:
-    """Why a publish was refused, by the number of its answer."""
-    return words(ReasonCode(PacketTypes.PUBACK, identifier=puback))
 
 
 def turned_away(settings: MqttSettings) -> str:

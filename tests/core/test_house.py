@@ -11,7 +11,7 @@ PACKAGE = Path(__file__).parents[2] / "edgehub"
 ROOMS = {
     "bleak": {"gateway/radio_bleak.py"},
     "phue": {"gateway/hue/driver.py"},
-    "paho": {"mqtt.py"},
+    "paho": {"mqtt/link.py"},
     "yaml": {"config/yaml.py"},
     "aiosqlite": {"gateway/store/database.py", "hub/store/__init__.py"},
 }
