@@ -103,15 +103,6 @@ class Hub:
         self.guests = Guests(store, self.roster, self.ledger)
         self.folder = Folder(store, self._terms, self.guests.settle)
         self.facts = Facts(store, self.rules)
-        self._staff = Staff(
-            venue=settings.venue,
-            store=store,
-            guests=self.guests,
-            folder=self.folder,
-            rules=self.rules,
-            layer=lambda: None if layer is None else layer.now,
-            apply=self._apply,
-        )
         self.board = Board(
             settings.site,
             settings.venue,
@@ -120,6 +111,19 @@ class Hub:
             wall_us=wall_us,
             speed=settings.speed,
             boxes=settings.boxes,
+        )
+        self.forgetting = Forgetting(
+            store, self.rules, self.guests, online=self.board.online, poke=self.folder.poke, wall_us=wall_us
+        )
+        self._staff = Staff(
+            venue=settings.venue,
+            store=store,
+            guests=self.guests,
+            folder=self.folder,
+            rules=self.rules,
+            layer=lambda: None if layer is None else layer.now,
+            clean=self.forgetting.clean,
+            apply=self._apply,
         )
         [(events, visits, conflicts, quarantined, shed)] = await store.select("counts")
         self.board.totals |= {"guests": self.guests.count, "visits": visits, "events": events, "duplicates": 0}
@@ -136,9 +140,6 @@ class Hub:
             poke=self.folder.poke,
         )
         self.mqtt = self._gateways.mqtt
-        self.forgetting = Forgetting(
-            store, self.rules, self.guests, online=self.board.online, poke=self.folder.poke, wall_us=wall_us
-        )
         self._retention = Retention(store, self.forgetting, lambda: self.venue, Clock(boot_id()))
 
     @property

@@ -68,7 +68,7 @@ class Forgetting:
     async def forget(self, *persons: str, why: Why = "asked") -> int:
         """Forget guests by their person ids; the revision that a gateway's receipt must reach. Raises StoreError."""
         erased, people = await self._forget(persons, why)
-        log.info("guests.forgotten", guests=len(erased), clean=await self._clean(erased))
+        log.info("guests.forgotten", guests=len(erased), clean=await self.clean(erased))
         return max((one.profile.revision for one in people), default=0)
 
     async def forget_everybody(self) -> int:
@@ -76,12 +76,12 @@ class Forgetting:
         gone = 0
         while persons := [person for (person,) in await self._store.select("anybody", limit=AT_ONCE)]:
             erased, _ = await self._forget(persons, "event")
-            await self._clean(erased, file=False)
+            await self.clean(erased, file=False)
             gone += len(erased)
             log.info("guests.forgotten", guests=gone)
         if gone:
             await self._store.change(_sweep)
-            await self._clean([], rewrite=True)
+            await self.clean([], rewrite=True)
         return gone
 
     async def _forget(self, persons: Sequence[str], why: Why) -> tuple[list[Erased], list[Person]]:
@@ -92,7 +92,7 @@ class Forgetting:
         self._poke()
         return erased, people
 
-    async def _clean(self, erased: Sequence[Erased], *, file: bool = True, rewrite: bool = False) -> bool:
+    async def clean(self, erased: Sequence[Erased], *, file: bool = True, rewrite: bool = False) -> bool:
         """Leave nothing beside the tables; False when something of it did not work."""
         traces = Traces(
             frozenset(name for one in erased for name in one.traces.names),

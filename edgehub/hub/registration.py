@@ -13,6 +13,7 @@ from typing import Any
 from edgehub.config import Registrant
 from edgehub.hub.claim import IdentityRules
 from edgehub.hub.data_layer import Reading
+from edgehub.hub.erasure import Erased
 from edgehub.hub.fact import BADGE, PERSON, Fact, Identifier
 from edgehub.hub.facts import Log, digest_of
 from edgehub.hub.forgotten import barred_among
@@ -43,6 +44,7 @@ class Compared:
     """Guests who are not in it, and were kept because some line of it cannot be read."""
     barred: tuple[int, ...] = ()
     """Lines of guests who were forgotten, and are not let in again by a list."""
+    erased: tuple[Erased, ...] = ()
 
 
 def compare(
@@ -70,10 +72,11 @@ def compare(
     log.write()
     missing = [one.person for badge, one in known.items() if badge not in rows]
     gone = missing if complete else []
-    persons = sorted({person for one in gone for person in Log(transaction, rules, now_us).forget(one).persons})
+    erased = [Log(transaction, rules, now_us).forget(one) for one in gone]
+    persons = sorted({person for one in erased for person in one.persons})
     forgotten = put(transaction, [tombstone(person) for person in persons], need_consent=need_consent)
     told = len(facts) - len(barring)
-    return Compared(told + len(gone), forgotten, len(missing) - len(gone), tuple(sorted(barring)))
+    return Compared(told + len(gone), forgotten, len(missing) - len(gone), tuple(sorted(barring)), tuple(erased))
 
 
 def _known(transaction: Transaction) -> dict[str, Known]:

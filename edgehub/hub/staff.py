@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -13,6 +13,7 @@ from edgehub.config import ConfigError, Registrant, Registration, load_venue, re
 from edgehub.core.venue import Venue
 from edgehub.hub.claim import IdentityRules
 from edgehub.hub.data_layer import DataLayer, Reading
+from edgehub.hub.erasure import Erased
 from edgehub.hub.folder import Folder
 from edgehub.hub.follow import follow
 from edgehub.hub.guests import Guests
@@ -32,6 +33,7 @@ class Staff:
         folder: of their profiles.
         rules: of the kinds of names.
         layer: what the columns of the registration mean that edgehub does not know by itself; None for nothing.
+        clean: leaves nothing of who was erased beside the tables.
         apply: is given a venue that is in force from now on.
     """
 
@@ -44,6 +46,7 @@ class Staff:
         folder: Folder,
         rules: IdentityRules,
         layer: Callable[[], DataLayer | None],
+        clean: Callable[[Sequence[Erased]], Awaitable[bool]],
         apply: Callable[[Venue], None],
     ) -> None:
         self.venue = venue
@@ -53,6 +56,7 @@ class Staff:
         self._folder = folder
         self._rules = rules
         self._layer = layer
+        self._clean = clean
         self._apply = apply
 
     async def run(self, zones: Path | None, registration: Path | None) -> None:
@@ -130,6 +134,8 @@ class Staff:
             compared = await self._store.change(work)
             await self._folder.catch_up()
             await self._guests.settle(compared.forgotten)
+        if compared.erased:
+            await self._clean(compared.erased)
         for problem in registration.problems:
             log.warning("registration.line", problem=problem.for_log)  # without anything of a guest
         for line in compared.barred:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
 
-from edgehub.hub.fact import Identifier
+from edgehub.hub.fact import PERSON, Identifier
 
 SHORTEST: Final = 3
 """Characters: what is shorter is in every text."""
@@ -27,8 +27,8 @@ class Traces:
 
     @cached_property
     def needles(self) -> tuple[bytes, ...]:
-        """Names that are found nowhere but where the guest is meant: no bare numbers."""
-        values = {one.value for one in self.names}
+        """Names that are found nowhere but where the guest is meant: no bare numbers, nor ids that tombstones keep."""
+        values = {one.value for one in self.names if one.kind != PERSON}
         return tuple(value.encode() for value in values if len(value) > SHORTEST and not value.isdigit())
 
     @cached_property

@@ -10,13 +10,16 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
+from edgehub.cli import main
 from edgehub.config import Registrant
 from edgehub.config.data_layer import load_data_layer
 from edgehub.hub.data_layer import DataLayer
 from edgehub.hub.desk import DeskError
+from edgehub.hub.doors.desk import at_socket
 from edgehub.hub.doors.drop import Drop
 from edgehub.hub.fact import Identifier
 from edgehub.hub.folder import _fold, _put
+from edgehub.hub.lineage import Lineage, lineage
 from edgehub.hub.registration import compare
 from edgehub.hub.store import HubStore
 from edgehub.hub.traces import Traces
@@ -192,3 +195,37 @@ async def test_what_is_known_of_a_guest_can_be_read_by_the_guest(hub: Hub) -> No
     assert "2 hours ago" in page
     assert "email:kim@example.org" in page
     assert not any(word in page for word in ("<script", "http:", "https:", "src=", "href="))
+
+
+@pytest.mark.asyncio
+async def test_the_command_forgets_and_tells_who_has_confirmed(
+    hub: Hub, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`edgehub guest forget`, `receipts`, `admit` and `everything --html`, through the socket; the page is its owner's alone."""
+
+    async def ask(*words: str) -> int:
+        return await asyncio.to_thread(main, ["guest", *words, "--hub", str(tmp_path / "hub.sock")])
+
+    async def draw() -> Lineage:
+        return lineage(load_data_layer(CONFIG))
+
+    await hub.tell(*KIM, first_name="Kim")
+    known = [{"gateway": "pi-old", "revision": 0, "received_us": 1}]
+    await hub.store.change(lambda transaction: transaction.run("put_receipt", known))
+    page = tmp_path / "kim.html"
+    async with at_socket(hub.desk, draw, tmp_path / "hub.sock"):
+        assert await ask("everything", "1042", "--html", str(page)) == 0
+        assert await ask("forget", "1042") == 0
+        assert await ask("forget", "1042") == 1
+        assert await ask("receipts") == 0
+        assert await ask("admit", "jo@example.org") == 1
+        assert await ask("admit", "kim@example.org") == 0
+    said = capsys.readouterr()
+    assert [line for line in said.out.splitlines() if "[info" not in line][:3] == [
+        "Gone from the hub.",
+        "pi-bar has not confirmed yet (1 to go).",
+        "pi-old is offline; it will confirm when it is back (1 to go).",
+    ]
+    assert "nobody is known" in said.err
+    assert "Kim" in page.read_text()
+    assert page.stat().st_mode & 0o077 == 0
