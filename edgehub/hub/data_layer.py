@@ -86,6 +86,8 @@ class DataLayer:
         if raw is None or raw == "":
             return  # a vendor's way to say nothing
         value = normalised(variable.normalise, typed(variable.type, raw, self.scheme))
+        if value in ("", ()):
+            return  # blanks say nothing either
         if variable.identifies is not None:
             ids.append(Identifier(variable.identifies, str(value)))
         elif variable.type == "badge":

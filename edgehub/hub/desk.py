@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from edgehub.core.badge import canonical_badge
+from edgehub.core.profile import CONSENT_PURPOSES
 from edgehub.core.venue import BadgeScheme
 from edgehub.hub.fact import BADGE, PERSON, Fact, Identifier, Take
 from edgehub.hub.forgetting import Forgetting, Receipt
@@ -114,7 +115,9 @@ class Desk:
         await self._say("badge", (Identifier(PERSON, person), Identifier(BADGE, key)), {"by": by, "worn": worn})
 
     async def agree(self, guest: str, purpose: str, *, given: bool, by: str) -> None:
-        """The guest said at the desk what they agree to, or do not."""
+        """The guest said at the desk what they agree to, or do not. Raises DeskError."""
+        if purpose not in CONSENT_PURPOSES:
+            raise DeskError(f'"{purpose}" is nothing to agree to; there are: {", ".join(sorted(CONSENT_PURPOSES))}')
         person = await self.one(guest)
         await self._say("consent", (Identifier(PERSON, person),), {purpose: given, "by": by})
 

@@ -143,8 +143,8 @@ class Log:
 
 
 def _storable(fact: Fact) -> Fact:
-    """With names that both databases can hold and find: a long one is as good by its digest."""
-    ids = tuple(Identifier(one.kind, _short(one.value)) for one in fact.ids)
+    """With names that both databases can hold and find: a long one is as good by its digest, a blank one names nobody."""
+    ids = tuple(Identifier(one.kind, _short(one.value)) for one in fact.ids if one.kind and one.value.strip())
     return replace(fact, source=clean(fact.source), key=_short(fact.key), ids=ids)
 
 

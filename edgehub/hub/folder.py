@@ -99,16 +99,23 @@ class Folder:
         """Fold those who wait longest; how many that were."""
         terms, now_us = self._terms(), time.time_ns() // 1000
         behind = await self._store.select("stale", limit=AT_ONCE)
-        folded = [
-            await self._store.read(partial(_fold, person=person, mark=mark, terms=terms, now_us=now_us))
-            for person, mark in behind
-        ]
+        folded, broken = [], []
+        for person, mark in behind:
+            try:
+                work = partial(_fold, person=person, mark=mark, terms=terms, now_us=now_us)
+                folded.append(await self._store.read(work))
+            except (ArithmeticError, LookupError, TypeError, ValueError) as error:
+                # One guest of whom something senseless was kept must not keep the others from theirs.
+                log.error("hub.guest_not_folded", why=type(error).__name__)  # noqa: TRY400  # its text may name the guest
+                broken.append({"person": person, "mark": mark})
+        if broken:
+            await self._store.change(lambda transaction: transaction.run("drop_stale", broken))
         if folded:
             need_consent = terms.venue.privacy.need_consent
             changed = await self._store.change(partial(_put, folded=folded, need_consent=need_consent))
             if changed:
                 await self._tell(changed)
-        return len(folded)
+        return len(behind)
 
 
 def _fold(transaction: Transaction, person: str, mark: int, terms: Terms, now_us: int) -> Folded:

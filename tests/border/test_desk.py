@@ -120,6 +120,14 @@ async def test_a_lost_badge_is_swapped(hub: Hub) -> None:
         await hub.desk.hand("kim@example.org", "hello", by="ana")
 
 
+@pytest.mark.asyncio
+async def test_a_purpose_nobody_knows_is_not_taken_for_a_word(hub: Hub) -> None:
+    """A misspelt refusal is said to be one: it must not be lost."""
+    await hub.tell("email:kim@example.org")
+    with pytest.raises(DeskError, match="there are: analytics, lights"):
+        await hub.desk.agree("kim@example.org", "ofers", given=False, by="ana")
+
+
 @pytest_asyncio.fixture
 async def counter(hub: Hub) -> AsyncIterator[Counter]:
     async def draw() -> Lineage:

@@ -212,3 +212,24 @@ async def test_a_file_that_could_not_be_kept_stays(place: Place) -> None:
     place.drop._take = place.log.take
     [report] = await place.drop.look()
     assert report.outcomes == {"new": 1}
+
+
+@pytest.mark.asyncio
+async def test_what_cannot_be_read_keeps_no_other_waiting(place: Place) -> None:
+    """A folder named like a file, and a link to nowhere, are passed over; an ending in capitals is an ending."""
+    (place.root / "crm" / "folder.csv").mkdir(parents=True)
+    (place.root / "crm" / "gone.csv").symlink_to("nowhere")
+    place.put("tickets/EXPORT.CSV", "ticket_no\nT1\n")
+    await place.drop.look()
+    [report] = await place.drop.look()
+    assert (report.file, report.outcomes) == ("EXPORT.CSV", {"new": 1})
+
+
+@pytest.mark.asyncio
+async def test_blanks_name_nobody(place: Place) -> None:
+    """A cell of blanks is an empty cell: a row of one names nobody, and beside a name it says nothing."""
+    place.put("tickets/a.csv", "ticket_no,email_address,shoe\n   ,kim@example.org,\n\u00a0,,43\n")
+    report = await place.read()
+    assert report.outcomes == {"new": 1, "rejected": 1}
+    [fact] = place.log.facts.values()
+    assert fact.ids == (Identifier("email", "kim@example.org"),)

@@ -3,7 +3,7 @@
 ``DROP/crm/contacts.csv`` is a file of the source `crm`. Once its facts are committed the file is removed, for what lies
 about cannot be forgotten when a guest asks; rows that could not be taken wait in ``DROP/crm/rejected`` to be mended and
 dropped again, and ``DROP/crm/reports`` says of every row what was wrong, by line and field, without a value.
-The same file again changes nothing.
+The same file again changes nothing; a copy of a later date confirms what is known, and no purchase counts twice.
 """
 
 import asyncio
@@ -123,6 +123,7 @@ class Drop:
         self._wall_us = wall_us
         self._told = told
         self._seen: dict[Path, tuple[int, int]] = {}
+        self._unreadable: dict[Path, str] = {}
 
     async def run(self) -> None:
         """Look again and again. Never returns."""
@@ -135,23 +136,29 @@ class Drop:
 
     async def look(self) -> list[Report]:
         """Read every file that did not change since the last look: who is still writing is given time."""
-        reports = []
-        for source, path in self._files():
-            found = path.stat()
-            state = found.st_mtime_ns, found.st_size
-            if self._seen.get(path) != state:
-                self._seen[path] = state
-                continue
+        found = [await self._look_at(source, path) for source, path in self._files()]
+        return [report for report in found if report is not None]
+
+    async def _look_at(self, source: Source, path: Path) -> Report | None:
+        """Read a file that did not change since the last look; one that cannot be read keeps no other waiting."""
+        try:
             # In a thread: a hundred thousand rows take seconds, and the gateways' events do not wait.
-            dropped = await asyncio.to_thread(self._read, source, path, found.st_mtime_ns // 1000)
-            await self._keep(dropped)
-            put_away(dropped)
-            report = dropped.report
-            del self._seen[path]
-            self._told(report)
-            log.info("drop.read", source=report.source, rows=report.rows, **report.outcomes)
-            reports.append(report)
-        return reports
+            dropped = await asyncio.to_thread(self._read_settled, source, path)
+        except OSError as error:
+            if self._unreadable.get(path) != error.strerror:
+                self._unreadable[path] = str(error.strerror)
+                log.error("drop.unreadable", source=source.id, why=error.strerror)  # noqa: TRY400  # a state, in a sentence
+            return None
+        if dropped is None:
+            return None
+        await self._keep(dropped)
+        put_away(dropped)
+        del self._seen[path]
+        self._unreadable.pop(path, None)
+        report = dropped.report
+        self._told(report)
+        log.info("drop.read", source=report.source, rows=report.rows, **report.outcomes)
+        return report
 
     def forget(self, traces: Traces) -> None:
         """Take a guest's rows out of those that wait to be mended."""
@@ -166,7 +173,7 @@ class Drop:
 
         text = path.read_text("utf-8", "replace")
         try:
-            sheet = read_sheet(path.name, path.read_bytes())
+            sheet = read_sheet(path.name.lower(), path.read_bytes())
             rest = [one.written for one in sheet.records if not about(one)]
             lines, whole = [sheet.heading, *rest] if sheet.heading and rest else rest, len(sheet.records)
         except UnreadableFile:
@@ -182,12 +189,19 @@ class Drop:
             if source.door == "file":
                 folder = self._root / source.id
                 folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-                yield from ((source, path) for path in sorted(folder.iterdir()) if path.suffix in ENDINGS)
+                yield from ((source, path) for path in sorted(folder.iterdir()) if path.suffix.lower() in ENDINGS)
+
+    def _read_settled(self, source: Source, path: Path) -> Dropped | None:
+        """Read a file; None for one that changed since the last look. Raises OSError."""
+        found = path.stat()
+        state = found.st_mtime_ns, found.st_size
+        before, self._seen[path] = self._seen.get(path), state
+        return self._read(source, path, found.st_mtime_ns // 1000) if before == state else None
 
     def _read(self, source: Source, path: Path, told_us: int) -> Dropped:
         report = Report(source.id, path.name)
         try:
-            sheet = read_sheet(path.name, path.read_bytes())
+            sheet = read_sheet(path.name.lower(), path.read_bytes())
         except UnreadableFile as error:
             report.unreadable = str(error)
             return Dropped(path, report, "", path.suffix, ())
