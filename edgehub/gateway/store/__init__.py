@@ -133,6 +133,10 @@ class Store:
         """Events that wait for the hub, in order, with ids above ``after``."""
         return await self._journal.page(after, limit)
 
+    async def last(self) -> int:
+        """The highest id of an event that waits; 0 when none does."""
+        return await self._journal.last()
+
     def marks(self) -> list[Mark]:
         """Up to where each epoch still here is acknowledged."""
         return self._journal.marks()

@@ -277,6 +277,13 @@ class Journal:
             asyncio.get_running_loop().call_later(READ_AGAIN_S, self.news.set)
             return []
 
+    async def last(self) -> int:
+        """The highest id of a row that waits; 0 when none does, or none can be read."""
+        with suppress(DatabaseError, OSError):
+            [(last,)] = await self._database.select("last_waiting")
+            return int(last)
+        return 0
+
     def marks(self) -> list[Mark]:
         """Up to where each epoch still here is acknowledged, the newest 200."""
         return self._marks.named()

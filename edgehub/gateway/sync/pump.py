@@ -7,16 +7,18 @@ does not acknowledge although it acknowledges others is poison: after some more 
 
 import asyncio
 import random
-from collections import deque
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol
 
 from edgehub.core.data import dataclass
 from edgehub.core.record import OutboxRow
-from edgehub.core.wire import MAX_BATCH, MAX_EVENTS, Ack
+from edgehub.core.wire import Ack
+from edgehub.gateway.sync.lanes import Lanes, Pages
 
 WINDOW = 20
 """Batches in flight."""
+OLD_WINDOW = 15
+"""Of those, batches of what a long outage left (see `lanes`); the others are kept for what is new."""
 MOST_STUBBORN = 200
 """Events sent one by one, again and again; more than these do block."""
 STUBBORN_AFTER = 3
@@ -25,14 +27,11 @@ POISON_AFTER = 5
 RESEND_S = (2.0, 5.0)
 SLOWEST = 12
 """Times the longest first wait: a minute."""
-LOOK_AHEAD = WINDOW * MAX_EVENTS
-NAME_BYTES = 128
-"""The gateway's name, which each event gets on its way out."""
 
 Send = Callable[[int, Sequence[OutboxRow]], Awaitable[bool]]
 
 
-class Outbox(Protocol):
+class Outbox(Pages, Protocol):
     """What the pump needs of the store."""
 
     @property
@@ -43,10 +42,6 @@ class Outbox(Protocol):
     @property
     def rewrites(self) -> int:
         """Grows when events that wait were changed, or wait again: copies of them are then read anew."""
-        ...
-
-    async def page(self, after: int, limit: int) -> list[OutboxRow]:
-        """Events that wait, in order, with ids above ``after``."""
         ...
 
     def set_aside(self, row: OutboxRow) -> None:
@@ -89,22 +84,6 @@ class Batch:
         return [Batch([row], self.sent, self.due) for row in self.rows]
 
 
-def batches(rows: Sequence[OutboxRow]) -> Iterator[list[OutboxRow]]:
-    """Rows in order, cut so that each piece is one partition's and fits a message."""
-    piece: list[OutboxRow] = []
-    size = 2
-    for row in rows:
-        length = len(row.payload) + NAME_BYTES
-        full = len(piece) == MAX_EVENTS or size + length > MAX_BATCH
-        if piece and (full or piece[0].partition != row.partition):
-            yield piece
-            piece, size = [], 2
-        piece.append(row)
-        size += length
-    if piece:
-        yield piece
-
-
 class Pump:
     """Sends while it is open.
 
@@ -122,10 +101,8 @@ class Pump:
         self._send = send
         self._now = now
         self._flying: list[Batch] = []
-        self._ahead: deque[list[OutboxRow]] = deque()
-        self._cursor = 0
+        self._lanes = Lanes(outbox)
         self._open = False
-        self._life = 0
         self._rewrites = outbox.rewrites
         self._resend_s = resend_s
         self._wake = asyncio.Event()
@@ -150,11 +127,10 @@ class Pump:
         self._reset()
         self._open = False
 
-    def _reset(self) -> None:
+    def _reset(self, end: int | None = None) -> None:
+        """Begin again, with the old part of the outbox as it was or, without its end, as it is now."""
         self._flying.clear()
-        self._ahead.clear()
-        self._cursor = 0
-        self._life += 1
+        self._lanes = Lanes(self._outbox, end)
 
     def take(self, ack: Ack) -> None:
         """The hub has these."""
@@ -177,12 +153,13 @@ class Pump:
         """What we hold may have been erased since, or more may wait than we know of."""
         if self._rewrites != self._outbox.rewrites:
             self._rewrites = self._outbox.rewrites
-            self._reset()
+            self._reset(self._lanes.end)
 
     async def _listen(self) -> None:
         while True:
             await self._outbox.news.wait()
             self._outbox.news.clear()
+            self._lanes.look_again()
             self._wake.set()
 
     async def _rest(self) -> None:
@@ -214,19 +191,20 @@ class Pump:
         return batch.vain >= POISON_AFTER
 
     async def _send_new(self) -> None:
-        life = self._life
-        while self._open and self._has_room() and life == self._life:
-            if not self._ahead:
-                rows = await self._outbox.page(self._cursor, LOOK_AHEAD)
-                if not rows or life != self._life:
-                    return
-                self._cursor = rows[-1].id
-                self._ahead.extend(batches(rows))
-            await self._fly(Batch(self._ahead.popleft()))
+        lanes = self._lanes
+        while self._open and self._has_room() and lanes is self._lanes:
+            rows = await lanes.next(old=self._has_room_for_old())
+            if rows is None or lanes is not self._lanes:
+                return
+            await self._fly(Batch(rows))
 
     def _has_room(self) -> bool:
         stubborn = sum(batch.is_stubborn for batch in self._flying)
         return len(self._flying) - stubborn < WINDOW and stubborn < MOST_STUBBORN
+
+    def _has_room_for_old(self) -> bool:
+        old = sum(self._lanes.is_old(batch.rows) for batch in self._flying if not batch.is_stubborn)
+        return old < OLD_WINDOW
 
     async def _fly(self, batch: Batch) -> None:
         slower = 2 ** max(0, batch.sent - STUBBORN_AFTER)
