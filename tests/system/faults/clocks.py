@@ -18,6 +18,17 @@ LEAST_KEPT = 0.9
 PASSES = "no dwell off by a step, retention deletes nothing, no restart, LOST 0"
 
 
+def faked(clock: Path) -> dict[str, str]:
+    """An environment in which the wall clock, and no other, is what a file says."""
+    return {
+        "LD_PRELOAD": str(LIBRARIES[0]),
+        "FAKETIME_TIMESTAMP_FILE": str(clock),
+        "FAKETIME_NO_CACHE": "1",
+        "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+        "DONT_FAKE_MONOTONIC": "1",
+    }
+
+
 def stepped(directory: Path, times: int) -> list[Finding]:
     """T1: every step so often; then a restart in a year that is not ours."""
     name = "wall clock stepped ±5 s, ±1 h, to 1970, by 10 years"
@@ -26,14 +37,7 @@ def stepped(directory: Path, times: int) -> list[Finding]:
     directory.mkdir(exist_ok=True)
     clock = directory / "clock"
     clock.write_text("+0\n")
-    environment = {
-        "LD_PRELOAD": str(LIBRARIES[0]),
-        "FAKETIME_TIMESTAMP_FILE": str(clock),
-        "FAKETIME_NO_CACHE": "1",
-        "FAKETIME_DONT_FAKE_MONOTONIC": "1",
-        "DONT_FAKE_MONOTONIC": "1",
-    }
-    with Rig(directory, guests=20, environment=environment) as rig:
+    with Rig(directory, guests=20, environment=faked(clock)) as rig:
         rig.start()
         for step in STEPS * times:
             clock.write_text(f"{step}\n")

@@ -41,6 +41,12 @@ HAS = "select 1 from events where source = ? and key = ?"
 APPLIED_COUNT = "select count(*) from judge_applied"
 SHED = "select source, key, body from events where type = 'store.shed'"
 CONFLICTS = "select count(*) from conflicts"
+FLAGGED = "select gateway, nonce || '/' || partition || '/' || seq from unanchored"
+TIMES = "select source, key, at_us, told_us from events where source like 'gateway/%'"
+STAYS_OUTSIDE = """
+select count(*) from stays where min(entered_us, coalesce(left_us, entered_us)) < {low} or
+  max(entered_us, coalesce(left_us, entered_us)) > {high}
+"""
 QUARANTINED = "select count(*) from quarantine"
 
 
@@ -111,6 +117,14 @@ class Accepted:
                 event = json.loads(payload)
                 yield row_id, event_class, event["type"], event["body"]
 
+    def moments_us(self) -> dict[Identity, int]:
+        """When each event of the journal happened by the monotonic clock, which nobody can set."""
+        with reading(self.journal) as connection:
+            return {
+                Identity(self.gateway, *place): json.loads(payload)["at"]["monotonic_us"]
+                for _, *place, _, payload in connection.execute(JOURNAL, (0,))
+            }
+
     def identities(self) -> set[Identity]:
         """Everything accepted: no number is left out below one that was seen."""
         return {
@@ -171,6 +185,14 @@ class HubRecord:
         key = f"{one.nonce}/{one.partition}/{one.seq}"
         with reading(self.database) as connection:
             return connection.execute(HAS, (f"gateway/{one.gateway}", key)).fetchone() is not None
+
+    def flagged(self) -> set[Identity]:
+        """Events whose time the hub does not know yet."""
+        return {Identity.of_row(f"gateway/{gateway}", key) for gateway, key in self.rows(FLAGGED)}
+
+    def times_us(self) -> dict[Identity, tuple[int, int]]:
+        """When each event happened as the hub believes, and as it was told."""
+        return {Identity.of_row(source, key): (at, told) for source, key, at, told in self.rows(TIMES)}
 
     def shed(self) -> set[Identity]:
         """What gateways reported to have given up."""

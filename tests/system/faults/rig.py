@@ -118,6 +118,7 @@ class Rig:
         state: the gateway's folder, when it is not to be in ``directory``.
         wrap: words before the gateway's command.
         environment: added to the gateway's.
+        bus: address of a message bus: the guests are on a fake BlueZ there, and the gateway lives by its own clocks.
     """
 
     def __init__(
@@ -134,6 +135,7 @@ class Rig:
         state: Path | None = None,
         wrap: Sequence[str] = (),
         environment: Mapping[str, str] | None = None,
+        bus: str | None = None,
     ) -> None:
         directory.mkdir(parents=True, exist_ok=True)
         self.directory = directory
@@ -141,22 +143,25 @@ class Rig:
         self.config, self.state = directory / "config", state or directory / "state"
         self.guests = guests
         self.radio = directory / "radio"
-        self._write_files(edgehub_yaml, protocol)
+        self._write_files(edgehub_yaml, protocol, "bluez" if bus else f"socket:{self.radio}")
         run = (*_product(gateway_as), "run", "--config", str(self.config), "--state", str(self.state))
+        environment = {**(environment or {}), **({"DBUS_SYSTEM_BUS_ADDRESS": bus} if bus else {})}
         self.gateway = Part(directory / "gateway.log", *run, wrap=wrap, environment=environment)
         self.hub = Part(directory / "hub.log", *_product(hub_as), *self._hub_words(protocol))
-        self.crowd = Part(directory / "crowd.log", "tests.fakes.crowd", str(self.radio), str(guests))
+        self.crowd = Part(
+            directory / "crowd.log", "tests.fakes.crowd", str(self.radio), str(guests), *(["--bus", bus] if bus else [])
+        )
         self.accepted = Accepted(GATEWAY, self.state / "journal.db")
         self.record = HubRecord(directory / "hub.db")
         self.faults = 0
 
-    def _write_files(self, edgehub_yaml: str, protocol: str) -> None:
+    def _write_files(self, edgehub_yaml: str, protocol: str, source: str) -> None:
         self.config.mkdir(exist_ok=True)
         self.state.mkdir(mode=0o700, parents=True, exist_ok=True)
         (self.config / "edgehub.yaml").write_text(
             f"version: 1\nsite: {SITE}\ngateway: {GATEWAY}\n"
             f'mqtt: {{host: {self.broker.host}, port: {self.broker.port}, protocol: "{protocol}"}}\n'
-            f'bluetooth: {{source: "socket:{self.radio}"}}\nlogs: {{level: warning}}\n{edgehub_yaml}\n'
+            f'bluetooth: {{source: "{source}"}}\nlogs: {{level: warning}}\n{edgehub_yaml}\n'
         )
         (self.config / "zones.yaml").write_text(ZONES)
         rows = "".join(f"{FIRST + number},G{number},,,lights;analytics\n" for number in range(max(1, self.guests)))

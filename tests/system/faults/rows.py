@@ -19,6 +19,7 @@ from tests.system.faults.puback import puback_is_not_delivery
 from tests.system.faults.rot import rotten
 from tests.system.faults.silence import told_to_stop
 from tests.system.faults.stranger import malformed, replays
+from tests.system.faults.unset import no_rtc
 from tests.system.faults.verdict import Finding
 
 
@@ -52,6 +53,7 @@ FAULTS = {
         Fault("R13", hub_losses, 1, 20),
         Fault("R14", told_to_stop, 5, 100),
         Fault("T1", stepped, 1, 20),
+        Fault("T2", no_rtc, 10, 600),
         Fault("P1", lambda at, _: personal_data(at), 1, 1),
         Fault("P2", erasure, 1, 10),
         Fault("P3", lambda at, _: consent_and_retention(at), 1, 1),

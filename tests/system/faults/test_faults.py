@@ -1,7 +1,4 @@
-"""The faults of the everyday suite, in everyday numbers; `scripts/bench faults --long` injects the same in full.
-
-R8 is left to the bench: its live events take longer than they may, for the pump sends in the order of the outbox.
-"""
+"""The faults of the everyday suite, in everyday numbers; `scripts/bench faults --long` injects the same in full."""
 
 from pathlib import Path
 
@@ -85,6 +82,11 @@ def test_malformed_messages_crash_nobody_and_block_nothing(tmp_path: Path) -> No
     survives("S3", tmp_path)
 
 
+def test_a_long_outage_drains_fast_and_holds_up_nothing_new(tmp_path: Path) -> None:
+    """A fiftieth of a day's events wait; while they drain, the visits of now are at the hub within five seconds."""
+    survives("R8", tmp_path)
+
+
 def test_a_quota_that_is_far_too_small_is_shed_in_order_and_reported(tmp_path: Path) -> None:
     """What is given up goes in the stated order and is named to the hub, whose watermark passes over it."""
     survives("R9", tmp_path)
@@ -103,6 +105,11 @@ def test_a_failing_card_is_told_of_and_loses_nothing_that_was_accepted(tmp_path:
 def test_a_stepped_wall_clock_changes_no_dwell_and_deletes_nothing(tmp_path: Path) -> None:
     """By seconds, hours and ten years, and a restart in that year: nothing is lost, nothing retained is deleted."""
     survives("T1", tmp_path)
+
+
+def test_a_machine_without_a_clock_is_dated_right_afterwards(tmp_path: Path) -> None:
+    """It starts years ago; its events are flagged until the clock is set, and then right to a second, stays too."""
+    survives("T2", tmp_path)
 
 
 def test_names_addresses_badges_and_macs_stay_off_the_wire_and_out_of_logs(tmp_path: Path) -> None:
