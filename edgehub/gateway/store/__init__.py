@@ -134,7 +134,7 @@ class Store:
         return await self._journal.page(after, limit)
 
     async def last(self) -> int:
-        """The highest id of an event that waits; 0 when none does."""
+        """The highest id of an event, whether it waits or not; 0 while it cannot be read."""
         return await self._journal.last()
 
     def marks(self) -> list[Mark]:

@@ -26,6 +26,11 @@ class Contents:
             if zlib.crc32(payload) == crc
         ]
 
+    async def last(self) -> int:
+        """The highest id of a row."""
+        [(last,)] = await self._database.select("last")
+        return int(last)
+
     async def open_visits(self) -> list[OpenVisit]:
         """The visits that were open when this was last written down; on a disk that refuses, as far as it is read."""
         read = self._database.select if self._database.is_open else self._database.peek

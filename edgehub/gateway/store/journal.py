@@ -278,10 +278,9 @@ class Journal:
             return []
 
     async def last(self) -> int:
-        """The highest id of a row that waits; 0 when none does, or none can be read."""
+        """The highest id of a row, whether it waits or not; 0 while it cannot be read."""
         with suppress(DatabaseError, OSError):
-            [(last,)] = await self._database.select("last_waiting")
-            return int(last)
+            return await self.contents.last()
         return 0
 
     def marks(self) -> list[Mark]:

@@ -28,7 +28,7 @@ class Pages(Protocol):
         ...
 
     async def last(self) -> int:
-        """The highest id of an event that waits; 0 when none does."""
+        """The highest id of an event, whether it waits or not: a hub that lost something makes old ones wait again."""
         ...
 
 

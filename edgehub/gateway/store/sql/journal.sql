@@ -40,8 +40,8 @@ where outbox.acked_us is null and outbox.id > ?
 order by outbox.id
 limit ?
 
--- name: last_waiting
-select coalesce(max(id), 0) from outbox where acked_us is null
+-- name: last
+select coalesce(max(id), 0) from outbox
 
 -- name: waiting
 select count(*), coalesce(max(id), 0) from outbox where acked_us is null
