@@ -45,7 +45,7 @@ FAULTS = {
         Fault("R4", power_cuts, 500, 10_000),
         Fault("R6", rolled_back, 1, 10),
         Fault("R7", half_open, 1, 1),
-        Fault("R8", long_outage, 8_640, 864_000),
+        Fault("R8", long_outage, 17_280, 864_000),
         Fault("R9", bounded_storage, 1_500, 20_000),
         Fault("R10", full_disk, 1, 1),
         Fault("R11", failing_card, 1, 1),

@@ -83,7 +83,7 @@ def test_malformed_messages_crash_nobody_and_block_nothing(tmp_path: Path) -> No
 
 
 def test_a_long_outage_drains_fast_and_holds_up_nothing_new(tmp_path: Path) -> None:
-    """A hundredth of a day's events wait; while they drain, the visits of now are at the hub within five seconds."""
+    """A fiftieth of a day's events wait; while they drain, the visits of now are at the hub within five seconds."""
     survives("R8", tmp_path)
 
 
