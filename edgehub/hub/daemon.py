@@ -173,6 +173,7 @@ class Hub:
         """Take in, fold, read the staff's files again when they change, and redraw."""
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._gateways.run(), name="hub gateways")
+            tasks.create_task(self.forgetting.clean(), name="hub clean")
             tasks.create_task(self.folder.run(), name="hub folder")
             tasks.create_task(self._staff.run(self._settings.zones, self._settings.registration), name="hub staff")
             tasks.create_task(self._retention.run(), name="hub retention")

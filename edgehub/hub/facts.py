@@ -114,6 +114,7 @@ class Log:
         rows = [{"person": one} for one in gone.persons]
         for name in ("forget_stale", "drop_profile"):
             self._transaction.run(name, rows)
+        self._transaction.run("owe", [{"traces": gone.traces.to_json()}])
         return gone
 
     def _write(self, changed: set[str]) -> None:

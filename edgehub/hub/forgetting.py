@@ -68,7 +68,7 @@ class Forgetting:
     async def forget(self, *persons: str, why: Why = "asked") -> int:
         """Forget guests by their person ids; the revision that a gateway's receipt must reach. Raises StoreError."""
         erased, people = await self._forget(persons, why)
-        log.info("guests.forgotten", guests=len(erased), clean=await self.clean(erased))
+        log.info("guests.forgotten", guests=len(erased), clean=await self.clean())
         return max((one.profile.revision for one in people), default=0)
 
     async def forget_everybody(self) -> int:
@@ -76,12 +76,11 @@ class Forgetting:
         gone = 0
         while persons := [person for (person,) in await self._store.select("anybody", limit=AT_ONCE)]:
             erased, _ = await self._forget(persons, "event")
-            await self.clean(erased, file=False)
             gone += len(erased)
             log.info("guests.forgotten", guests=gone)
         if gone:
             await self._store.change(_sweep)
-            await self.clean([], rewrite=True)
+            await self.clean(rewrite=True)
         return gone
 
     async def _forget(self, persons: Sequence[str], why: Why) -> tuple[list[Erased], list[Person]]:
@@ -92,16 +91,20 @@ class Forgetting:
         self._poke()
         return erased, people
 
-    async def clean(self, erased: Sequence[Erased], *, file: bool = True, rewrite: bool = False) -> bool:
-        """Leave nothing beside the tables; False when something of it did not work."""
-        traces = Traces(
-            frozenset(name for one in erased for name in one.traces.names),
-            frozenset(text for one in erased for text in one.traces.texts),
-        )
+    async def clean(self, *, rewrite: bool = False) -> bool:
+        """Leave nothing of who was forgotten beside the tables; False when something of it did not work.
+
+        What is to be done stands in the store since the guest was erased, and goes when it is done: call this at the
+        start too, for a hub that was killed before.
+        """
         try:
-            for leave_nothing in self.beside:
+            owed = await self._store.select("owed")
+            traces = Traces.of_all(kept for _, kept in owed)
+            for leave_nothing in self.beside if owed else ():
                 await leave_nothing(traces)
-            return not file or await self._store.scrub(traces.needles, rewrite=rewrite)
+            done = [{"id": one} for one, _ in owed]
+            await self._store.change(lambda transaction: transaction.run("drop_owed", done))
+            return await self._store.scrub(traces.needles, rewrite=rewrite)
         except (StoreError, OSError) as error:
             log.error("forget.not_clean", why=str(error))  # noqa: TRY400  # says it all
             return False

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -13,7 +13,6 @@ from edgehub.config import ConfigError, Registrant, Registration, load_venue, re
 from edgehub.core.venue import Venue
 from edgehub.hub.claim import IdentityRules
 from edgehub.hub.data_layer import DataLayer, Reading
-from edgehub.hub.erasure import Erased
 from edgehub.hub.folder import Folder
 from edgehub.hub.follow import follow
 from edgehub.hub.guests import Guests
@@ -46,7 +45,7 @@ class Staff:
         folder: Folder,
         rules: IdentityRules,
         layer: Callable[[], DataLayer | None],
-        clean: Callable[[Sequence[Erased]], Awaitable[bool]],
+        clean: Callable[[], Awaitable[bool]],
         apply: Callable[[Venue], None],
     ) -> None:
         self.venue = venue
@@ -135,7 +134,7 @@ class Staff:
             await self._folder.catch_up()
             await self._guests.settle(compared.forgotten)
         if compared.erased:
-            await self._clean(compared.erased)
+            await self._clean()
         for problem in registration.problems:
             log.warning("registration.line", problem=problem.for_log)  # without anything of a guest
         for line in compared.barred:

@@ -21,6 +21,17 @@ class Traces:
     texts: frozenset[str] = frozenset()
     """Other values of theirs, such as a first name."""
 
+    def to_json(self) -> str:
+        """As the store keeps it for a while."""
+        return json.dumps([[str(one) for one in sorted(self.names)], sorted(self.texts)])
+
+    @classmethod
+    def of_all(cls, kept: Iterable[str]) -> "Traces":
+        """Of several guests, from what `to_json` wrote."""
+        both = [json.loads(one) for one in kept]
+        names = frozenset(Identifier.parse(name) for names, _ in both for name in names)
+        return cls(names, frozenset(text for _, texts in both for text in texts))
+
     def are_in(self, text: str) -> bool:
         """Whether a text holds one of the names or values, as a word of its own and in any spelling of capitals."""
         return self._pattern is not None and self._pattern.search(text) is not None

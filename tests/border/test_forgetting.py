@@ -131,6 +131,27 @@ async def test_a_line_of_the_registration_brings_nobody_back(hub: Hub) -> None:
 
 
 @pytest.mark.asyncio
+async def test_a_hub_killed_while_it_forgets_goes_on_with_it(hub: Hub) -> None:
+    """What is left to be cleaned stands in the store with the erasure, and nothing of it stays when that is done."""
+    await hub.tell(*KIM, first_name="Kimberley")
+    kim = await hub.desk.one("1042")
+    cleaned: list[Traces] = []
+
+    async def leave_nothing(traces: Traces) -> None:
+        cleaned.append(traces)
+
+    hub.forgetting.beside.append(leave_nothing)
+    await hub.forgetting._forget([kim], "asked")  # and killed here
+    assert cleaned == []
+    assert await hub.forgetting.clean()
+    [traces] = cleaned
+    assert traces.are_in("a row of kim@example.org")
+    assert await hub.store.select("owed") == []
+    assert await hub.forgetting.clean()
+    assert len(cleaned) == 1
+
+
+@pytest.mark.asyncio
 async def test_receipts_tell_which_gateway_has_confirmed(hub: Hub) -> None:
     """One that is online or was ever heard is waited for, until its receipt reaches the revision."""
     await hub.tell(*KIM)

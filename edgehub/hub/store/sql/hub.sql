@@ -360,3 +360,12 @@ delete from identifiers
 
 -- name: sweep_claims
 delete from claims
+
+-- name: owe
+insert into owed (id, traces) select coalesce(max(id), 0) + 1, :traces from owed
+
+-- name: owed
+select id, traces from owed
+
+-- name: drop_owed
+delete from owed where id = :id
