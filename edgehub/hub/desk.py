@@ -112,7 +112,13 @@ class Desk:
         if key is None:
             raise DeskError(f'"{badge}" names no badge of this venue')
         person = await self.one(guest)
+        if not worn and person not in await self._wearers(key):
+            raise DeskError(f"{badge} is not worn by this guest")
         await self._say("badge", (Identifier(PERSON, person), Identifier(BADGE, key)), {"by": by, "worn": worn})
+
+    async def _wearers(self, badge: str) -> set[str]:
+        rows = await self._store.select("wearers", badges=[badge])
+        return {person for _, person, _, until_us in rows if until_us is None}
 
     async def agree(self, guest: str, purpose: str, *, given: bool, by: str) -> None:
         """The guest said at the desk what they agree to, or do not. Raises DeskError."""

@@ -121,6 +121,19 @@ async def test_a_lost_badge_is_swapped(hub: Hub) -> None:
 
 
 @pytest.mark.asyncio
+async def test_only_a_badge_that_is_worn_is_taken_back(hub: Hub) -> None:
+    """Taking back what somebody else wears, or the same twice, is said to be a mistake, and nobody loses a badge."""
+    await hub.tell("email:kim@example.org", "badge:1042")
+    await hub.tell("email:sam@example.org", "badge:1043")
+    with pytest.raises(DeskError, match="not worn"):
+        await hub.desk.hand("kim@example.org", "1043", by="ana", worn=False)
+    await hub.desk.hand("kim@example.org", "1042", by="ana", worn=False)
+    with pytest.raises(DeskError, match="not worn"):
+        await hub.desk.hand("kim@example.org", "1042", by="ana", worn=False)
+    assert await hub.person("1043") == await hub.person("sam@example.org")
+
+
+@pytest.mark.asyncio
 async def test_a_purpose_nobody_knows_is_not_taken_for_a_word(hub: Hub) -> None:
     """A misspelt refusal is said to be one: it must not be lost."""
     await hub.tell("email:kim@example.org")
