@@ -83,11 +83,9 @@ class DataLayer:
         return self._strength.get(identifier.kind, len(self._strength)), identifier
 
     def _take(self, variable: Variable, raw: Any, values: dict[str, Any], ids: list[Identifier]) -> None:
-        if raw is None or raw == "":
-            return  # a vendor's way to say nothing
+        if raw is None or (isinstance(raw, str) and not raw.strip()):
+            return  # a vendor's way to say nothing; an empty list says that there is none
         value = normalised(variable.normalise, typed(variable.type, raw, self.scheme))
-        if value in ("", ()):
-            return  # blanks say nothing either
         if variable.identifies is not None:
             ids.append(Identifier(variable.identifies, str(value)))
         elif variable.type == "badge":

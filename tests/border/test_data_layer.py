@@ -85,7 +85,12 @@ def test_a_value_that_is_none_is_refused_without_being_quoted() -> None:
     assert not any("kim" in refusal.why or "bleu" in refusal.why for refusal in reading.refused)
 
 
-@pytest.mark.parametrize("nothing", [None, ""])
+def test_an_empty_list_is_a_word() -> None:
+    """Who agrees to nothing any more has said so."""
+    assert LAYER.read("app", {"traits": {"consent": [], "bands": []}}).values == {"consent": (), "bands": ()}
+
+
+@pytest.mark.parametrize("nothing", [None, "", "  ", "\u00a0"])
 def test_an_empty_field_says_nothing(nothing: object) -> None:
     """A vendor's empty field is neither a value nor a mistake: unknown is not false."""
     reading = LAYER.read("tickets", {"first_name": nothing, "email_address": nothing})
@@ -106,7 +111,8 @@ def test_every_field_is_accounted_for(source: str, record: dict[str, object]) ->
         if mapped is None:
             assert ignored or field in listed
         else:
-            assert value in (None, "") or field in listed or mapped in reading.values
+            blank = value is None or (isinstance(value, str) and not value.strip())
+            assert blank or field in listed or mapped in reading.values
 
 
 @given(kind=some.sampled_from(["text", "list", "number", "day", "colour", "consent", "badge"]), raw=json_values)
