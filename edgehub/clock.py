@@ -22,6 +22,11 @@ def boot_id() -> str:
     return str(uuid.uuid4())
 
 
+def wall_us() -> int:
+    """The wall clock, µs since 1970."""
+    return time.time_ns() // 1000
+
+
 def clock_quality(synchronized: Path = SYNCHRONIZED) -> str:
     """How far the wall clock is to be trusted; "unknown" where systemd-timesyncd does not keep it."""
     if not synchronized.parent.exists():
@@ -44,7 +49,7 @@ class Clock:
     def __call__(self) -> At:
         """Now."""
         quality = clock_quality(self._synchronized)
-        return At(self._boot, time.monotonic_ns() // 1000, time.time_ns() // 1000, quality)
+        return At(self._boot, time.monotonic_ns() // 1000, wall_us(), quality)
 
     async def steps(self, *, every_s: float = LOOK_EVERY_S) -> AsyncIterator[At]:
         """Yield the moment after the wall clock was set, or began to be trusted: an anchor for what came before."""

@@ -6,9 +6,8 @@ remembered.
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime, tzinfo
+from datetime import datetime
 from typing import Any
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from edgehub.core.speaker import gateway_of
 from edgehub.core.venue import Venue, Zone
@@ -16,6 +15,7 @@ from edgehub.core.wire import Status, succeed
 from edgehub.core.wire.events import LightShown
 from edgehub.hub.ledger import Ledger
 from edgehub.hub.roster import Roster
+from edgehub.hub.terms import timezone_of
 from edgehub.hub.work import Light
 
 LEADERS = 5
@@ -118,7 +118,7 @@ class Board:
         return {
             "site": self._site,
             "event": self.venue.event.name,
-            "clock": datetime.fromtimestamp(now_us / 1e6, self._zone_of_time()).isoformat(timespec="seconds"),
+            "clock": datetime.fromtimestamp(now_us / 1e6, timezone_of(self.venue.event)).isoformat(timespec="seconds"),
             "speed": self._speed,
             "zones": [self._zone(zone, people) for zone in self.venue.zones.values()],
             "people": people,
@@ -127,12 +127,6 @@ class Board:
             "hub": self.hub,
             "totals": self.totals,
         }
-
-    def _zone_of_time(self) -> tzinfo:
-        try:
-            return ZoneInfo(self.venue.event.timezone)
-        except (ZoneInfoNotFoundError, ValueError):
-            return UTC
 
     def _people(self, now_us: int) -> list[dict[str, Any]]:
         found = []

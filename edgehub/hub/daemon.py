@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import URL
 
-from edgehub.clock import Clock, boot_id
+from edgehub.clock import Clock, boot_id, wall_us
 from edgehub.config import MqttSettings
 from edgehub.config.data_layer import DataLayerSettings
 from edgehub.core.venue import Venue
@@ -27,7 +27,7 @@ from edgehub.hub.fact import Fact, Taken
 from edgehub.hub.facts import Facts
 from edgehub.hub.folder import Folder
 from edgehub.hub.forgetting import Forgetting
-from edgehub.hub.gateways import Gateways, wall_us
+from edgehub.hub.gateways import Gateways
 from edgehub.hub.guests import Guests
 from edgehub.hub.intake import Intake
 from edgehub.hub.ledger import Ledger, Stay

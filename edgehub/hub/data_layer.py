@@ -4,7 +4,6 @@ Nothing is dropped in silence: a field that nobody mapped is listed by its name,
 says is refused with the reason. Neither the list nor the reason holds a value, for both end on a screen.
 """
 
-import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -12,7 +11,7 @@ from typing import Any
 
 from edgehub.config.data_layer import DataLayerSettings, Source, Variable
 from edgehub.core.venue import BadgeScheme
-from edgehub.hub.fact import BADGE, Identifier
+from edgehub.hub.fact import BADGE, Identifier, content_hash
 from edgehub.hub.values import MOST_TEXT, Refused, normalised, typed
 
 MOST_DEPTH = 8
@@ -119,4 +118,4 @@ def record_key(raw: Mapping[str, Any], field: str | None) -> str:
         if named not in (None, ""):
             return str(named)[:MOST_TEXT]
     text = json.dumps(raw, sort_keys=True, ensure_ascii=False, default=str)
-    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+    return content_hash(text.encode()).hex()

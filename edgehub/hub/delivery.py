@@ -1,10 +1,10 @@
 """A message of a gateway, read: the dear part of the intake, and done without knowing what the hub has."""
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from edgehub.core.wire import At, Envelope, Poison, WireError, lone_identity, read_batch
+from edgehub.hub.fact import content_hash
 
 RAW_CHARACTERS = 4_096
 """Of a message that could not be read, as much is kept."""
@@ -31,10 +31,6 @@ class Delivery:
         except WireError as error:
             raw = payload.decode(errors="replace")
             if (identity := lone_identity(payload)) is not None:
-                return cls(gateway, [(Poison(identity, str(error), raw), _digest(raw))])
+                return cls(gateway, [(Poison(identity, str(error), raw), content_hash(raw.encode()))])
             return cls(gateway, (), str(error), raw[:RAW_CHARACTERS])
-        return cls(gateway, [(event, _digest(event.raw)) for event in events])
-
-
-def _digest(text: str) -> bytes:
-    return hashlib.blake2b(text.encode(), digest_size=16).digest()
+        return cls(gateway, [(event, content_hash(event.raw.encode())) for event in events])

@@ -8,6 +8,7 @@ import json
 import secrets
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Any
 
 from edgehub.core.badge import canonical_badge
@@ -94,7 +95,11 @@ class Desk:
         subjects = [*document["ids"], *(f"{BADGE}:{badge['badge']}" for badge in document["badges"])]
         facts = await self._store.select("facts_about", subjects=subjects)
         stays = await self._store.select("stays_of", persons=document["persons"])
-        return {"profile": document, "facts": [_fact(row) for row in facts], "stays": [_stay(row) for row in stays]}
+        return {
+            "profile": document,
+            "facts": [_fact(row) for row in facts],
+            "stays": sorted(map(_stay, stays), key=itemgetter("entered_us")),
+        }
 
     # --- saying
 

@@ -3,7 +3,6 @@
 The key decides, not the time: a door may hand the same over as often as it likes.
 """
 
-import hashlib
 import json
 import secrets
 from collections.abc import Iterable, Sequence
@@ -14,7 +13,7 @@ from typing import Any
 from edgehub.core.wire.fields import dump_text
 from edgehub.hub.claim import Claim, IdentityRules
 from edgehub.hub.erasure import Erased, erase
-from edgehub.hub.fact import BADGE, PERSON, Fact, Identifier, Taken
+from edgehub.hub.fact import BADGE, PERSON, Fact, Identifier, Taken, content_hash
 from edgehub.hub.forgotten import barred_among, free
 from edgehub.hub.names import Told, learn, people_of, wearers_of
 from edgehub.hub.store import HubStore, Row, Transaction
@@ -151,7 +150,7 @@ def _storable(fact: Fact) -> Fact:
 
 def _short(text: str) -> str:
     text = clean(text)
-    return text if len(text) <= LONGEST else hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+    return text if len(text) <= LONGEST else content_hash(text.encode()).hex()
 
 
 def _known(transaction: Transaction, facts: Sequence[Fact]) -> dict[tuple[str, str], bytes]:
@@ -165,7 +164,7 @@ def digest_of(fact: Fact) -> bytes:
     """Of what was told. A time that only says when it came in is not part of it: it differs when it comes again."""
     at_us = fact.told_us or (None if fact.at_us == fact.received_us else fact.at_us)
     told = [fact.type, fact.name, at_us, [str(each) for each in fact.ids], dict(fact.values)]
-    return hashlib.blake2b(json.dumps(told, sort_keys=True).encode(), digest_size=16).digest()
+    return content_hash(json.dumps(told, sort_keys=True).encode())
 
 
 def _row(fact: Fact, event: int, digest: bytes, subject: Identifier | None) -> dict[str, Any]:

@@ -6,13 +6,13 @@ meanwhile, or a crash, leaves it there.
 """
 
 import asyncio
-import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
 import structlog
 
+from edgehub.clock import wall_us
 from edgehub.hub.fact import BADGE, PERSON, Identifier
 from edgehub.hub.facts import facts_of
 from edgehub.hub.guest import Guest, fold
@@ -97,7 +97,7 @@ class Folder:
 
     async def _fold_some(self) -> int:
         """Fold those who wait longest; how many that were."""
-        terms, now_us = self._terms(), time.time_ns() // 1000
+        terms, now_us = self._terms(), wall_us()
         behind = await self._store.select("stale", limit=AT_ONCE)
         folded, broken = [], []
         for person, mark in behind:
@@ -125,7 +125,7 @@ def _fold(transaction: Transaction, person: str, mark: int, terms: Terms, now_us
     cluster = claimed or Cluster((Identifier(PERSON, person),), (person,))
     names = [*cluster.ids, *(Identifier(BADGE, one.badge) for one in cluster.badges)]
     facts = facts_of(transaction.select("facts_to_fold", subjects=[str(name) for name in names]))
-    stays = [Stay(*row) for row in transaction.select("stays_to_fold", persons=cluster.persons)]
+    stays = [Stay(*row) for row in transaction.select("stays_of", persons=cluster.persons)]
     guest = fold(
         cluster,
         facts,

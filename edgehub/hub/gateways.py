@@ -5,13 +5,13 @@ Messages that wait together are committed together, so that a busy hub pays for 
 
 import asyncio
 import secrets
-import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
 
 import structlog
 
+from edgehub.clock import wall_us
 from edgehub.config import MqttSettings
 from edgehub.core.speaker import gateway_of
 from edgehub.core.venue import Venue
@@ -219,11 +219,6 @@ def take_all(transaction: Transaction, intake: Intake, unread: Sequence[Unread])
     that SQLite writes, and give it back a millisecond later.
     """
     return intake.take(transaction, [read() for read in unread], wall_us())
-
-
-def wall_us() -> int:
-    """The wall clock, µs since 1970."""
-    return time.time_ns() // 1000
 
 
 def _totals(work: Work) -> dict[str, int]:

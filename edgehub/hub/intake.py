@@ -91,7 +91,7 @@ class Intake:
         work.write(transaction)
         come = {stay.person for stay in work.stays.values() if stay.person not in self._here}
         if come:
-            work.history = [Stay(*row) for row in transaction.select("stays_to_fold", persons=come)]
+            work.history = [Stay(*row) for row in transaction.select("stays_of", persons=come)]
         return work
 
     def acks(self, work: Work) -> list[tuple[str, Ack]]:

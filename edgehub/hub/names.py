@@ -4,7 +4,6 @@ A component is everything ever connected by any claim, limits and cuts ignored. 
 (`edgehub.hub.identity`), and what is kept of it is what others look up: the guest of each name, who wore which badge.
 """
 
-import hashlib
 import json
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -12,7 +11,7 @@ from typing import Any
 
 from edgehub.hub.badges import Handing
 from edgehub.hub.claim import Claim, IdentityRules
-from edgehub.hub.fact import BADGE, Identifier
+from edgehub.hub.fact import BADGE, Identifier, content_hash
 from edgehub.hub.identity import Cluster, Resolution, resolve
 from edgehub.hub.store import Row, Transaction
 
@@ -97,7 +96,7 @@ def unlearn(
 
 
 def _says(claim: Claim) -> str:
-    return hashlib.blake2b(claim.says.encode(), digest_size=16).hexdigest()
+    return content_hash(claim.says.encode()).hex()
 
 
 _Named = Sequence[tuple[int, Claim, tuple[Identifier, ...]]]

@@ -1,7 +1,6 @@
 """Files of the staff, followed while the hub runs: zones.yaml and the registration. A mistake keeps what was good."""
 
 import asyncio
-import time
 from collections.abc import Awaitable, Callable, Collection
 from dataclasses import replace
 from functools import partial
@@ -9,6 +8,7 @@ from pathlib import Path
 
 import structlog
 
+from edgehub.clock import wall_us
 from edgehub.config import ConfigError, Registrant, Registration, load_venue, read_registration
 from edgehub.core.venue import Venue
 from edgehub.hub.claim import IdentityRules
@@ -123,7 +123,7 @@ class Staff:
             compare,
             registrants=registration,
             rules=self._rules,
-            now_us=time.time_ns() // 1000,
+            now_us=wall_us(),
             # While a badge cannot be read, whoever seems to be missing may be the guest of that line: nobody is forgotten.
             complete=not registration.unread,
             need_consent=self.venue.privacy.need_consent,

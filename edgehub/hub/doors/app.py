@@ -22,7 +22,7 @@ from edgehub.hub.doors.guests import Holder
 from edgehub.hub.doors.markers import Phone, Seen, Sighting
 from edgehub.hub.doors.shapes import Unfit
 from edgehub.hub.doors.timing import RIGHT_WITHIN_US, read_time
-from edgehub.hub.fact import Fact, Identifier, Take
+from edgehub.hub.fact import Fact, Identifier, Take, content_hash
 from edgehub.web.secrecy import same
 
 SOURCE = "phone"
@@ -177,7 +177,7 @@ class PhoneApp:
 
 def _digest(body: Mapping[str, Any]) -> bytes:
     """Of what was heard; sentAt is another one each time it is sent."""
-    return hashlib.blake2b(repr(body["sightings"]).encode(errors="surrogatepass"), digest_size=16).digest()
+    return content_hash(repr(body["sightings"]).encode(errors="surrogatepass"))
 
 
 def _sighting(one: Mapping[str, Any], venue: Venue, off_us: int) -> Sighting | None:

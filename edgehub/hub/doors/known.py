@@ -2,13 +2,13 @@
 
 import asyncio
 import json
-import time
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import structlog
 
+from edgehub.clock import wall_us
 from edgehub.hub.claim import IdentityRules
 from edgehub.hub.doors.stamping import Collected
 from edgehub.hub.doors.stamps import SOURCE as STAMPS
@@ -57,14 +57,14 @@ class StoreGuests:
         person = next((one for one in found if one is not None), None)
         if person is not None:
             return person
-        worn = [(one.value, time.time_ns() // 1000) for one in ids if one.kind == BADGE]
+        worn = [(one.value, wall_us()) for one in ids if one.kind == BADGE]
         return next(iter(wearers_of(reading, worn).values()), None)
 
 
 def _visits(reading: Transaction, person: str, since_us: int) -> list[Interval]:
     names = _names(reading, person)
     persons = [one.value for one in names if one.kind == PERSON]
-    now_us = time.time_ns() // 1000
+    now_us = wall_us()
     stays = [Stay(*row) for row in reading.select("stays_since", persons=persons, since_us=since_us)]
     seen = [body for kind, _, body in _told(reading, names) if kind == "seen"]
     gateways = [Interval(one.zone, one.entered_us, max(one.entered_us, one.until(now_us))) for one in stays]
@@ -79,7 +79,7 @@ def _collected(reading: Transaction, person: str) -> list[Collected]:
 
 def _names(reading: Transaction, person: str) -> list[Identifier]:
     """Every name of the guest, the person id among them: also ids of before a merge."""
-    return [Identifier(kind, value) for kind, value in reading.select("guest_names", person=person)]
+    return [Identifier(kind, value) for kind, value in reading.select("ids_of", person=person)]
 
 
 def _told(reading: Transaction, names: Iterable[Identifier]) -> list[tuple[str, int, Mapping[str, Any]]]:
@@ -119,7 +119,7 @@ class Unmapped:
     async def write(self) -> None:
         """Write down what was counted; while the store fails it is kept."""
         counts, self._counts = self._counts, Counter()
-        now_us = time.time_ns() // 1000
+        now_us = wall_us()
         rows = [
             {"source": source, "field": name, "example_type": kind, "count": count, "now_us": now_us}
             for (source, name, kind), count in counts.items()

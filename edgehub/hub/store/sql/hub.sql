@@ -159,9 +159,6 @@ where subject in :subjects and type not in ('visit.entered', 'visit.left', 'visi
 -- name: names
 select kind, value, component, person from identifiers where kind in :kinds and value in :values
 
--- name: guest_names
-select kind, value from identifiers where person = :person
-
 -- name: names_of
 select kind, value, person from identifiers where component in :components
 
@@ -238,10 +235,6 @@ select kind, value from identifiers where person = :person order by kind, value
 select document, updated_us from profiles where person = :person
 
 -- name: stays_of
-select gateway, visit, person, zone, entered_us, seen_us, left_us from stays
-where person in :persons order by entered_us
-
--- name: stays_to_fold
 select gateway, visit, person, zone, entered_us, seen_us, left_us, start, seq from stays where person in :persons
 
 -- name: put_profile
@@ -269,9 +262,6 @@ select coalesce(max(revision), 0) from people
 -- name: registered
 select ids, body from events
 where source = 'registration' and type = 'identify' and ids is not null order by id
-
--- name: claims_with
-select event, ids from claims where component in :components
 
 -- name: drop_claim
 delete from claims where event = :event
