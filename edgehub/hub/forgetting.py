@@ -19,6 +19,7 @@ from edgehub.hub.traces import Traces
 log = structlog.get_logger("edgehub.hub")
 
 
+NOTHING = Traces(frozenset()).to_json()
 AT_ONCE = 50
 """Guests of one commit: others write in between."""
 
@@ -98,16 +99,26 @@ class Forgetting:
         start too, for a hub that was killed before.
         """
         try:
-            owed = await self._store.select("owed")
-            traces = Traces.of_all(kept for _, kept in owed)
-            for leave_nothing in self.beside if owed else ():
-                await leave_nothing(traces)
-            done = [{"id": one} for one, _ in owed]
-            await self._store.change(lambda transaction: transaction.run("drop_owed", done))
-            return await self._store.scrub(traces.needles, rewrite=rewrite)
+            return await self._clean(rewrite=rewrite)
         except (StoreError, OSError) as error:
             log.error("forget.not_clean", why=str(error))  # noqa: TRY400  # says it all
             return False
+
+    async def _clean(self, *, rewrite: bool) -> bool:
+        owed = await self._store.select("owed")
+        if not owed:
+            return True
+        traces = Traces.of_all(kept for _, kept in owed)
+        for leave_nothing in self.beside:
+            await leave_nothing(traces)
+        # The traces go before the file is looked at, or they would be found in it. What stands there without any was left
+        # by a hub that was killed since: nobody knows any more what to look for.
+        emptied = [{"id": one, "traces": NOTHING} for one, _ in owed]
+        await self._store.change(lambda transaction: transaction.run("settle_owed", emptied))
+        unknown = any(kept == NOTHING for _, kept in owed)
+        clean = await self._store.scrub(traces.needles, rewrite=rewrite or unknown)
+        await self._store.change(lambda transaction: transaction.run("drop_owed", emptied))
+        return clean
 
     def _erase(self, transaction: Transaction, persons: Sequence[str], why: Why) -> tuple[list[Erased], list[Person]]:
         erased: list[Erased] = []

@@ -19,6 +19,7 @@ from edgehub.hub.doors.desk import at_socket
 from edgehub.hub.doors.drop import Drop
 from edgehub.hub.fact import Identifier
 from edgehub.hub.folder import _fold, _put
+from edgehub.hub.forgetting import NOTHING
 from edgehub.hub.lineage import Lineage, lineage
 from edgehub.hub.registration import compare
 from edgehub.hub.store import HubStore
@@ -149,6 +150,20 @@ async def test_a_hub_killed_while_it_forgets_goes_on_with_it(hub: Hub) -> None:
     assert await hub.store.select("owed") == []
     assert await hub.forgetting.clean()
     assert len(cleaned) == 1
+
+
+@pytest.mark.asyncio
+async def test_a_hub_killed_before_the_file_was_clean_writes_it_anew(hub: Hub, database: Any) -> None:
+    """What to look for is gone by then, so the whole file is written anew at the next start."""
+    await hub.tell(*KIM, first_name="Kimberley")
+    await hub.forgetting._forget([await hub.desk.one("1042")], "asked")
+    emptied = [{"id": 1, "traces": NOTHING}]
+    await hub.store.change(lambda transaction: transaction.run("settle_owed", emptied))  # and killed here
+    assert await hub.forgetting.clean()
+    assert await hub.store.select("owed") == []
+    if isinstance(database, Path):
+        held = b"".join(one.read_bytes() for one in database.parent.glob(f"{database.name}*"))
+        assert b"kim@" not in held
 
 
 @pytest.mark.asyncio

@@ -32,7 +32,7 @@ SQLITE = (
 POSTGRESQL = "-c synchronous_commit=on -c client_min_messages=warning -c timezone=UTC"
 # The schema is written in SQLite's words; PostgreSQL has others for these.
 TOUCHED = ("events", "conflicts", "quarantine", "stays", "claims", "identifiers", "handings", "badges", "dwell", "profiles",
-           "stale", "people")  # fmt: skip
+           "stale", "people", "owed")  # fmt: skip
 """Tables that lose rows when a guest is forgotten."""
 WORDS = {r"\binteger\b": "bigint", r"\bblob\b": "bytea", r"\) without rowid": ")"}
 

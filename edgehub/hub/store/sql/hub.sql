@@ -357,5 +357,8 @@ insert into owed (id, traces) select coalesce(max(id), 0) + 1, :traces from owed
 -- name: owed
 select id, traces from owed
 
+-- name: settle_owed
+update owed set traces = :traces where id = :id
+
 -- name: drop_owed
 delete from owed where id = :id
